@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/connection.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "lib/time.h"
+
+#define BIT(side) (1U << (side))
+#define BOTH 3U
+
+void weir_connection_init(struct weir_connection *conn, const struct weir_key *key,
+			  const struct weir_flow_input *in, bool salted)
+{
+	int side = key->side;
+
+	conn->protocol = key->protocol;
+	conn->addr[side] = *key->local;
+	conn->addr[!side] = *key->peer;
+	conn->port[side] = key->local_port;
+	conn->port[!side] = key->peer_port;
+	conn->source = in->role == WEIR_ROLE_SERVER ? !side : side;
+	conn->sure = in->role != WEIR_ROLE_UNKNOWN;
+	conn->socket_only = key->kind == WEIR_KEY_SOCKET;
+	if (key->kind == WEIR_KEY_TUPLE) {
+		conn->id = weir_key_exchange_id(key, in->end.cookie, in->opened_ns);
+		return;
+	}
+	conn->id = key->id;
+	if (salted) {
+		/* By XOR, so that the key can be had back: see key_id(). */
+		conn->salted = 1;
+		conn->salt_side = side;
+		conn->id ^= weir_key_mix(in->end.cookie);
+	}
+}
+
+void weir_connection_done(struct weir_connection *conn, struct weir_facts_table *facts)
+{
+	weir_facts_put(facts, conn->end[0].facts);
+	weir_facts_put(facts, conn->end[1].facts);
+}
+
+static uint64_t key_id(const struct weir_connection *conn)
+{
+	if (!conn->salted)
+		return conn->id;
+	return conn->id ^ weir_key_mix(conn->end[conn->salt_side].cookie);
+}
+
+static uint32_t loopback_netns(const struct weir_connection *conn,
+			       const struct weir_facts_table *facts)
+{
+	int side = conn->known & BIT(0) ? 0 : 1;
+
+	if (!weir_addr_is_loopback(&conn->addr[0]) && !weir_addr_is_loopback(&conn->addr[1]))
+		return 0;
+	return weir_facts_at(facts, conn->end[side].facts)->netns;
+}
+
+uint64_t weir_connection_hash(const struct weir_connection *conn,
+			      const struct weir_facts_table *facts)
+{
+	if (conn->protocol == IPPROTO_TCP)
+		return weir_key_id_hash(key_id(conn));
+	return weir_key_tuple_hash(conn->protocol, loopback_netns(conn, facts), conn->addr,
+				   conn->port);
+}
+
+int weir_connection_match(const struct weir_connection *conn, const struct weir_facts_table *facts,
+			  const struct weir_key *key, uint64_t cookie)
+{
+	int side;
+
+	if (conn->protocol != key->protocol)
+		return -1;
+	if (key->kind != WEIR_KEY_TUPLE) {
+		if (conn->socket_only != (key->kind == WEIR_KEY_SOCKET) || key_id(conn) != key->id)
+			return -1;
+		return key->side;
+	}
+	for (side = 0; side < 2; side++) {
+		if (conn->port[side] == key->local_port && conn->port[!side] == key->peer_port &&
+		    weir_addr_eq(&conn->addr[side], key->local) &&
+		    weir_addr_eq(&conn->addr[!side], key->peer))
+			break;
+	}
+	if (side == 2 || loopback_netns(conn, facts) != key->netns)
+		return -1;
+	/* From an address to itself both sides match: the socket decides. */
+	if (key->local_port == key->peer_port && weir_addr_eq(key->local, key->peer) &&
+	    (conn->known & BIT(0)) && conn->end[0].cookie != cookie)
+		return 1;
+	return side;
+}
+
+bool weir_connection_may_join(const struct weir_connection *conn, int side,
+			      const struct weir_flow_input *in)
+{
+	bool vacant = !(conn->known & BIT(side));
+
+	/* UDP: the client's exchange goes on when the server's socket is replaced. */
+	if (!vacant && conn->protocol != IPPROTO_TCP)
+		vacant = (conn->closed & BIT(side)) && !weir_connection_closing(conn);
+	if (!vacant || conn->socket_only)
+		return false;
+	if ((conn->known & BIT(!side)) && conn->end[!side].cookie == in->end.cookie)
+		return false;
+	if (in->role == WEIR_ROLE_UNKNOWN || !conn->sure)
+		return true;
+	return (in->role == WEIR_ROLE_CLIENT) == (conn->source == (unsigned)side);
+}
+
+bool weir_connection_faces(const struct weir_connection *conn, int side,
+			   const struct weir_flow_input *in)
+{
+	return conn->port[side] == in->local_port && conn->port[!side] == in->remote_port &&
+	       weir_addr_eq(&conn->addr[side], &in->local) &&
+	       weir_addr_eq(&conn->addr[!side], &in->remote);
+}
+
+static int replace_facts(struct weir_connection *conn, struct weir_facts_table *facts, int side,
+			 const struct weir_facts *want)
+{
+	struct weir_connection_end *end = &conn->end[side];
+	uint32_t index;
+	int r;
+
+	if (end->facts && !memcmp(weir_facts_at(facts, end->facts), want, sizeof(*want)))
+		return 0;
+	r = weir_facts_get(facts, want, &index);
+	if (r < 0)
+		return r;
+	weir_facts_put(facts, end->facts);
+	end->facts = index;
+	return 0;
+}
+
+int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_table *facts,
+			     int side, const struct weir_addr *addr, uint16_t port)
+{
+	if (conn->port[side] == port && weir_addr_eq(&conn->addr[side], addr))
+		return 0;
+	if (conn->asked_is_destination && side != conn->source) {
+		struct weir_facts want = *weir_facts_at(facts, conn->end[!side].facts);
+		int r;
+
+		want.asked = conn->addr[side];
+		want.asked_port = conn->port[side];
+		r = replace_facts(conn, facts, !side, &want);
+		if (r < 0)
+			return r;
+		conn->asked_is_destination = 0;
+	}
+	conn->addr[side] = *addr;
+	conn->port[side] = port;
+	return 0;
+}
+
+static bool is_unspecified(const struct weir_addr *addr)
+{
+	static const uint8_t nothing[4];
+
+	return weir_addr_is_none(addr) ||
+	       (weir_addr_is_v4(addr) && !memcmp(addr->bytes + 12, nothing, sizeof(nothing)));
+}
+
+/* TCP only: a UDP exchange is its addresses, so they cannot change unnoticed. */
+static int learn_addresses(struct weir_connection *conn, struct weir_facts_table *facts, int side,
+			   const struct weir_flow_input *in)
+{
+	int r = 0;
+
+	if (!is_unspecified(&in->local))
+		r = weir_connection_set_addr(conn, facts, side, &in->local, in->local_port);
+	if (r < 0 || (conn->known & BIT(!side)))
+		return r;
+	if (weir_key_has_backend(in))
+		return weir_connection_set_addr(conn, facts, !side, &in->backend,
+						in->backend_port);
+	return weir_connection_set_addr(conn, facts, !side, &in->remote, in->remote_port);
+}
+
+static void learn_role(struct weir_connection *conn, int side, enum weir_role role)
+{
+	if (conn->sure || role == WEIR_ROLE_UNKNOWN)
+		return;
+	conn->source = role == WEIR_ROLE_CLIENT ? side : !side;
+	conn->sure = 1;
+	conn->dirty = 1;
+}
+
+static int learn_facts(struct weir_connection *conn, struct weir_facts_table *facts, int side,
+		       const struct weir_flow_input *in, bool is_new)
+{
+	struct weir_facts want = { 0 };
+	bool same = false;
+	int r;
+
+	if (!is_new)
+		want = *weir_facts_at(facts, conn->end[side].facts);
+	if (in->end.cgroup_id)
+		want.cgroup_id = in->end.cgroup_id;
+	if (in->end.pid)
+		want.pid = in->end.pid;
+	/* A socket never changes its namespace, and the key of a loopback exchange has it. */
+	if (!want.netns)
+		want.netns = in->end.netns;
+	if (in->end.comm[0]) {
+		memset(want.comm, 0, sizeof(want.comm));
+		memcpy(want.comm, in->end.comm, strnlen(in->end.comm, sizeof(want.comm) - 1));
+	}
+	if (in->role != WEIR_ROLE_SERVER && !weir_addr_is_none(&in->asked)) {
+		same = conn->source == (unsigned)side && in->asked_port == conn->port[!side] &&
+		       weir_addr_eq(&in->asked, &conn->addr[!side]);
+		want.asked = same ? (struct weir_addr){ { 0 } } : in->asked;
+		want.asked_port = same ? 0 : in->asked_port;
+	}
+	r = replace_facts(conn, facts, side, &want);
+	if (r < 0)
+		return r;
+	if (same)
+		conn->asked_is_destination = 1;
+	else if (conn->source == (unsigned)side && !weir_addr_is_none(&want.asked))
+		conn->asked_is_destination = 0;
+	return 0;
+}
+
+static void learn_times(struct weir_connection *conn, int side, const struct weir_flow_input *in)
+{
+	bool is_source = conn->source == (unsigned)side;
+
+	if (in->time_ns > conn->last_ns)
+		conn->last_ns = in->time_ns;
+	if (conn->protocol != IPPROTO_TCP && in->opened_ns && conn->opened_ns &&
+	    (conn->known & BIT(!side))) {
+		/* One clock on one node: no server hears of an exchange before it was opened. */
+		if (is_source && in->opened_ns > conn->opened_ns && !(conn->known & BIT(side)))
+			conn->stale = 1;
+		if (!is_source && in->opened_ns < conn->opened_ns)
+			conn->stale = 1;
+	}
+	if (in->opened_ns && (is_source || !conn->opened_ns))
+		conn->opened_ns = in->opened_ns;
+	if (is_source && in->opened_ns && in->established_ns > in->opened_ns) {
+		uint64_t us = (in->established_ns - in->opened_ns) / WEIR_NS_PER_US;
+
+		conn->latency_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+	}
+}
+
+static bool raise_to(uint64_t *total, uint64_t value)
+{
+	if (value <= *total)
+		return false;
+	*total = value;
+	return true;
+}
+
+static void learn_counts(struct weir_connection *conn, int side, const struct weir_flow_input *in)
+{
+	struct weir_connection_end *end = &conn->end[side];
+	const struct weir_flow_counts *counts = &in->counts;
+	bool tells = conn->source == (unsigned)side || !(conn->known & BIT(conn->source));
+	bool changed = false;
+
+	changed |= raise_to(&end->tx_bytes, counts->tx_bytes);
+	changed |= raise_to(&end->rx_bytes, counts->rx_bytes);
+	changed |= raise_to(&end->tx_packets, counts->tx_packets);
+	changed |= raise_to(&end->rx_packets, counts->rx_packets);
+	if (changed && tells)
+		conn->dirty = 1;
+	if (counts->retransmits > end->retransmits) {
+		end->retransmits = counts->retransmits;
+		conn->dirty = 1;
+	}
+	if (conn->protocol != IPPROTO_TCP && counts->rx_packets && !conn->arrived &&
+	    (tells || !conn->stale)) {
+		conn->arrived = 1;
+		conn->dirty = 1;
+	}
+	if (tells && counts->rtt_us)
+		conn->rtt_us = counts->rtt_us;
+	if (tells && counts->rtt_min_us)
+		conn->rtt_min_us = counts->rtt_min_us;
+}
+
+/* What records said by the destination's account stays said when the source's is lower. */
+static void keep_floor(struct weir_connection *conn, int side)
+{
+	const struct weir_connection_end *other = &conn->end[!side];
+
+	if (!conn->emitted || conn->source != (unsigned)side || !(conn->known & BIT(!side)))
+		return;
+	conn->end[side].tx_bytes = other->rx_bytes;
+	conn->end[side].rx_bytes = other->tx_bytes;
+	conn->end[side].tx_packets = other->rx_packets;
+	conn->end[side].rx_packets = other->tx_packets;
+}
+
+static uint8_t better_reason(uint8_t a, uint8_t b)
+{
+	/* How much each says about a connection of which the two ends tell different things. */
+	static const uint8_t weight[WEIR_END_MAX_] = {
+		[WEIR_END_NONE] = 0,        [WEIR_END_UNKNOWN] = 1,
+		[WEIR_END_IDLE] = 2,        [WEIR_END_SOCKET_CLOSED] = 3,
+		[WEIR_END_FIN] = 4,         [WEIR_END_ABORTED] = 5,
+		[WEIR_END_LOCAL_ERROR] = 6, [WEIR_END_UNREACHABLE] = 7,
+		[WEIR_END_REFUSED] = 8,     [WEIR_END_TIMEOUT] = 9,
+		[WEIR_END_RST] = 10,
+	};
+
+	return weight[b] > weight[a] ? b : a;
+}
+
+static void learn_end(struct weir_connection *conn, int side, const struct weir_flow_input *in)
+{
+	uint8_t reason = WEIR_END_UNKNOWN;
+
+	if (in->end_reason > WEIR_END_NONE && in->end_reason < WEIR_END_MAX_)
+		reason = (uint8_t)in->end_reason;
+	conn->reason[side] = better_reason(conn->reason[side], reason);
+	conn->closed |= BIT(side);
+	conn->given_up &= ~BIT(side) & BOTH;
+}
+
+int weir_connection_apply(struct weir_connection *conn, struct weir_facts_table *facts, int side,
+			  const struct weir_flow_input *in)
+{
+	bool replaced = (conn->known & BIT(side)) && conn->end[side].cookie != in->end.cookie;
+	bool is_new = replaced || !(conn->known & BIT(side));
+	int r = 0;
+
+	learn_role(conn, side, in->role);
+	if (conn->protocol == IPPROTO_TCP)
+		r = learn_addresses(conn, facts, side, in);
+	if (r >= 0)
+		r = learn_facts(conn, facts, side, in, is_new);
+	if (r < 0)
+		return r;
+	if (replaced)
+		conn->end[side] = (struct weir_connection_end){ .facts = conn->end[side].facts };
+	if (is_new) {
+		conn->end[side].cookie = in->end.cookie;
+		conn->dirty = 1;
+		keep_floor(conn, side);
+	}
+	/* A UDP server's account of a living exchange: it rested, and there is more. */
+	if (in->kind != WEIR_INPUT_CLOSE && (conn->closed & BIT(side)) &&
+	    !weir_connection_closing(conn)) {
+		conn->closed &= ~BIT(side) & BOTH;
+		conn->reason[side] = WEIR_END_NONE;
+	}
+	learn_times(conn, side, in);
+	conn->known |= BIT(side);
+	learn_counts(conn, side, in);
+	conn->established |= in->established;
+	if (in->kind == WEIR_INPUT_FOUND)
+		conn->found = 1;
+	if (in->kind == WEIR_INPUT_OPEN && !conn->emitted)
+		conn->opening = 1;
+	if (in->kind == WEIR_INPUT_CLOSE)
+		learn_end(conn, side, in);
+	return 0;
+}
+
+bool weir_connection_closing(const struct weir_connection *conn)
+{
+	if (!conn->closed)
+		return false;
+	if (conn->protocol == IPPROTO_TCP || !conn->sure || conn->closed == conn->known)
+		return true;
+	return conn->closed & BIT(conn->source);
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void record_counts(const struct weir_connection *conn, enum weir_flow_state state,
+			  struct weir_flow *flow)
+{
+	int src = conn->source, dst = !src;
+	const struct weir_connection_end *source = &conn->end[src];
+	const struct weir_connection_end *destination = &conn->end[dst];
+
+	flow->retransmits_sent = source->retransmits;
+	flow->retransmits_received = destination->retransmits;
+	flow->rtt_us = conn->rtt_us;
+	flow->rtt_min_us = conn->rtt_min_us;
+	flow->bytes_sent = source->tx_bytes;
+	flow->bytes_received = source->rx_bytes;
+	flow->packets_sent = source->tx_packets;
+	flow->packets_received = source->rx_packets;
+	/*
+	 * The destination counts for the source when that is elsewhere, and makes up for it when
+	 * the source's last word is missing.
+	 */
+	if (!(conn->known & BIT(src)) ||
+	    (state == WEIR_STATE_CLOSED && !conn->stale && (conn->closed & BIT(dst)) &&
+	     (!(conn->closed & BIT(src)) || (conn->given_up & BIT(src))))) {
+		flow->bytes_sent = larger(flow->bytes_sent, destination->rx_bytes);
+		flow->bytes_received = larger(flow->bytes_received, destination->tx_bytes);
+		flow->packets_sent = larger(flow->packets_sent, destination->rx_packets);
+		flow->packets_received = larger(flow->packets_received, destination->tx_packets);
+	}
+}
+
+static void record_end(const struct weir_connection *conn, const struct weir_facts_table *facts,
+		       int side, struct weir_flow_end *end)
+{
+	const struct weir_facts *known = weir_facts_at(facts, conn->end[side].facts);
+
+	if (!(conn->known & BIT(side)))
+		return;
+	end->cookie = conn->end[side].cookie;
+	end->cgroup_id = known->cgroup_id;
+	end->netns = known->netns;
+	end->pid = known->pid;
+	memcpy(end->comm, known->comm, sizeof(end->comm));
+}
+
+static void record_asked(const struct weir_connection *conn, const struct weir_facts_table *facts,
+			 struct weir_flow *flow)
+{
+	const struct weir_facts *known = weir_facts_at(facts, conn->end[conn->source].facts);
+
+	if (!weir_addr_is_none(&known->asked)) {
+		flow->asked_addr = known->asked;
+		flow->asked_port = known->asked_port;
+	} else if (conn->asked_is_destination) {
+		flow->asked_addr = flow->destination_addr;
+		flow->asked_port = flow->destination_port;
+	}
+}
+
+static enum weir_verdict verdict(const struct weir_connection *conn, const struct weir_flow *flow)
+{
+	if (flow->end_reason == WEIR_END_LOCAL_ERROR && !conn->established)
+		return WEIR_VERDICT_ERROR;
+	if (conn->protocol == IPPROTO_TCP)
+		return conn->established ? WEIR_VERDICT_FORWARDED : WEIR_VERDICT_UNKNOWN;
+	if (conn->arrived || flow->packets_received)
+		return WEIR_VERDICT_FORWARDED;
+	return WEIR_VERDICT_UNKNOWN;
+}
+
+static enum weir_direction direction(const struct weir_connection *conn)
+{
+	if (!conn->sure)
+		return WEIR_DIRECTION_UNKNOWN;
+	return conn->known & BIT(conn->source) ? WEIR_DIRECTION_EGRESS : WEIR_DIRECTION_INGRESS;
+}
+
+void weir_connection_record(const struct weir_connection *conn,
+			    const struct weir_facts_table *facts, enum weir_flow_state state,
+			    uint64_t time_ns, struct weir_flow *ret_flow)
+{
+	int src = conn->source, dst = !src;
+
+	*ret_flow = (struct weir_flow){
+		.id = conn->id,
+		.time_ns = time_ns,
+		.opened_ns = conn->opened_ns,
+		.last_ns = conn->last_ns,
+		.connect_latency_us = conn->latency_us,
+		.protocol = conn->protocol,
+		.state = (uint8_t)state,
+		.direction = (uint8_t)direction(conn),
+		.direction_known = conn->sure,
+		.established = conn->established,
+		.found = conn->found && !conn->opened_ns,
+		.source_addr = conn->addr[src],
+		.destination_addr = conn->addr[dst],
+		.source_port = conn->port[src],
+		.destination_port = conn->port[dst],
+	};
+
+	if (state == WEIR_STATE_CLOSED)
+		ret_flow->end_reason = better_reason(conn->reason[0], conn->reason[1]);
+	record_counts(conn, state, ret_flow);
+	ret_flow->verdict = (uint8_t)verdict(conn, ret_flow);
+	record_end(conn, facts, src, &ret_flow->source);
+	record_end(conn, facts, dst, &ret_flow->destination);
+	record_asked(conn, facts, ret_flow);
+}

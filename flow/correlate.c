@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/correlate.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "flow/connection.h"
+#include "flow/key.h"
+#include "flow/table.h"
+#include "flow/ticks.h"
+#include "flow/tombstone.h"
+#include "lib/cleanup.h"
+#include "lib/time.h"
+
+#define BIT(side) (1U << (side))
+#define BOTH 3U
+
+#define MAX_CONNECTIONS_DEFAULT 131072
+#define MAX_CONNECTIONS_LIMIT ((size_t)1 << 28)
+#define JOIN_NS_DEFAULT (20 * WEIR_NS_PER_MS)
+#define CLOSE_WAIT_NS_DEFAULT WEIR_NS_PER_SEC
+#define TOMBSTONE_NS_DEFAULT (60 * WEIR_NS_PER_SEC)
+
+/* Every connection is in one of these lists, each in the order in which they came into it. */
+enum list {
+	LIST_FREE,   /* not a connection */
+	LIST_IDLE,   /* nothing held: least recently updated first */
+	LIST_JOIN,   /* something held, due after join_ns */
+	LIST_CLOSE,  /* one of two ends closed, due after close_wait_ns */
+	LIST_MAX_,
+};
+
+struct weir_correlate {
+	struct weir_table table;
+	struct weir_facts_table facts;
+	struct weir_tombstones tombstones;
+	struct weir_table_list lists[LIST_MAX_];
+	uint32_t hold[LIST_MAX_];  /* in ticks: see flow/ticks.h */
+	weir_correlate_sink_fn sink;
+	void *ctx;
+	bool resyncing;
+	struct weir_correlate_stats stats;
+};
+
+/* The connection and the side of it that an input belongs to. */
+struct place {
+	struct weir_connection *conn;  /* NULL: none yet */
+	uint32_t index;
+	int side;
+	bool crowded;  /* another connection has the same key */
+};
+
+int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_correlate **ret_corr)
+{
+	_cleanup_(weir_correlate_free) struct weir_correlate *corr = NULL;
+	size_t max = opts->max_connections ? opts->max_connections : MAX_CONNECTIONS_DEFAULT;
+	int r;
+
+	if (!opts->sink || max > MAX_CONNECTIONS_LIMIT)
+		return -EINVAL;
+	corr = calloc(1, sizeof(*corr));
+	if (!corr)
+		return -ENOMEM;
+	/* One more than @max: a failed connect() passes through without pushing another out. */
+	r = weir_table_init(&corr->table, sizeof(struct weir_connection), max + 1, max);
+	if (r < 0)
+		return r;
+	r = weir_facts_init(&corr->facts, max + 1);
+	if (r < 0)
+		return r;
+	r = weir_tombstones_init(&corr->tombstones, max,
+				 opts->tombstone_ns ? opts->tombstone_ns : TOMBSTONE_NS_DEFAULT);
+	if (r < 0)
+		return r;
+	corr->hold[LIST_JOIN] =
+		weir_ticks_hold(opts->join_ns ? opts->join_ns : JOIN_NS_DEFAULT);
+	corr->hold[LIST_CLOSE] = weir_ticks_hold(
+		opts->close_wait_ns ? opts->close_wait_ns : CLOSE_WAIT_NS_DEFAULT);
+	corr->sink = opts->sink;
+	corr->ctx = opts->ctx;
+	*ret_corr = TAKE_PTR(corr);
+	return 0;
+}
+
+void weir_correlate_free(struct weir_correlate **corr)
+{
+	if (!*corr)
+		return;
+	weir_table_done(&(*corr)->table);
+	weir_facts_done(&(*corr)->facts);
+	weir_tombstones_done(&(*corr)->tombstones);
+	free(*corr);
+	*corr = NULL;
+}
+
+static struct weir_connection *conn_at(const struct weir_correlate *corr, uint32_t index)
+{
+	return weir_table_at(&corr->table, index);
+}
+
+static void take_out(struct weir_correlate *corr, uint32_t index)
+{
+	struct weir_connection *conn = conn_at(corr, index);
+
+	if (conn->list != LIST_FREE)
+		weir_table_unlink(&corr->table, &corr->lists[conn->list], index);
+	conn->list = LIST_FREE;
+}
+
+static void put_into(struct weir_correlate *corr, uint32_t index, enum list list, uint64_t now_ns)
+{
+	struct weir_connection *conn = conn_at(corr, index);
+
+	take_out(corr, index);
+	conn->list = list;
+	conn->held = weir_ticks_at(now_ns);
+	weir_table_append(&corr->table, &corr->lists[list], index);
+}
+
+static void drop(struct weir_correlate *corr, uint32_t index, uint64_t hash)
+{
+	take_out(corr, index);
+	weir_connection_done(conn_at(corr, index), &corr->facts);
+	weir_table_remove(&corr->table, hash, index);
+}
+
+/* What the connection holds is told, or there is nothing in it to tell. */
+static void settle(struct weir_correlate *corr, struct weir_connection *conn)
+{
+	corr->stats.delivered += conn->pending;
+	corr->stats.pending -= conn->pending;
+	conn->pending = 0;
+}
+
+static void emit(struct weir_correlate *corr, struct weir_connection *conn,
+		 enum weir_flow_state state, uint64_t time_ns)
+{
+	struct weir_flow flow;
+
+	weir_connection_record(conn, &corr->facts, state, time_ns, &flow);
+	settle(corr, conn);
+	conn->emitted = 1;
+	conn->opening = 0;
+	conn->dirty = 0;
+	corr->stats.records[state]++;
+	corr->sink(corr->ctx, &flow);
+}
+
+static void emit_live(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
+{
+	struct weir_connection *conn = conn_at(corr, index);
+	bool opened = conn->opening && !(conn->found && !conn->opened_ns);
+
+	emit(corr, conn, opened ? WEIR_STATE_OPEN : WEIR_STATE_ACTIVE, conn->last_ns);
+	put_into(corr, index, LIST_IDLE, now_ns);
+}
+
+static void finish(struct weir_correlate *corr, uint32_t index, uint64_t time_ns, uint64_t now_ns)
+{
+	struct weir_connection *conn = conn_at(corr, index);
+	uint64_t hash = weir_connection_hash(conn, &corr->facts);
+	uint32_t may_speak = conn->known & (~conn->closed | conn->given_up);
+
+	emit(corr, conn, WEIR_STATE_CLOSED, time_ns);
+	for (int side = 0; side < 2; side++) {
+		/* An end that was given up may have been slow, not dead. */
+		if (may_speak & BIT(side))
+			weir_tombstones_add(&corr->tombstones, hash, conn->end[side].cookie,
+					    now_ns);
+	}
+	drop(corr, index, hash);
+}
+
+static void emit_due(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
+{
+	struct weir_connection *conn = conn_at(corr, index);
+
+	if (weir_connection_closing(conn))
+		finish(corr, index, conn->last_ns, now_ns);
+	else
+		emit_live(corr, index, now_ns);
+}
+
+static bool evict(struct weir_correlate *corr, uint64_t now_ns)
+{
+	/* What is held was updated within the last second; what is idle, usually longer ago. */
+	static const enum list order[] = { LIST_IDLE, LIST_CLOSE, LIST_JOIN };
+	struct weir_connection *conn;
+	uint32_t index = 0;
+
+	for (size_t i = 0; !index && i < sizeof(order) / sizeof(order[0]); i++)
+		index = corr->lists[order[i]].head;
+	if (!index)
+		return false;
+	corr->stats.evicted++;
+	conn = conn_at(corr, index);
+	if (weir_connection_closing(conn)) {
+		finish(corr, index, conn->last_ns, now_ns);
+		return true;
+	}
+	if (conn->pending)
+		emit_live(corr, index, now_ns);
+	drop(corr, index, weir_connection_hash(conn, &corr->facts));
+	return true;
+}
+
+static struct place find(const struct weir_correlate *corr, const struct weir_key *key,
+			 const struct weir_flow_input *in)
+{
+	struct place place = { .side = key->side };
+	uint32_t index = weir_table_first(&corr->table, key->hash);
+	bool faces = false;
+
+	for (struct weir_connection *conn; index; index = conn->link.chain) {
+		int side;
+
+		conn = conn_at(corr, index);
+		/* Three cache lines, all needed soon, and most often not in the cache. */
+		__builtin_prefetch(&conn->end[0]);
+		__builtin_prefetch(&conn->rtt_us);
+		side = weir_connection_match(conn, &corr->facts, key, in->end.cookie);
+		if (side < 0)
+			continue;
+		place.crowded = true;
+		if ((conn->known & BIT(side)) && conn->end[side].cookie == in->end.cookie)
+			return (struct place){ conn, index, side, true };
+		if (!weir_connection_may_join(conn, side, in) || faces)
+			continue;
+		faces = weir_connection_faces(conn, side, in);
+		if (faces || !place.conn)
+			place = (struct place){ conn, index, side, true };
+	}
+	return place;
+}
+
+static bool is_end_of(const struct weir_connection *conn, int side,
+		      const struct weir_flow_input *in)
+{
+	return conn && (conn->known & BIT(side)) && conn->end[side].cookie == in->end.cookie;
+}
+
+/* @from has only its server's end and no record yet: it becomes @to's other end. */
+static void merge(struct weir_correlate *corr, struct place *to, struct place *from)
+{
+	struct weir_connection *conn = to->conn, *other = from->conn;
+	int server = !from->side, vacant = !to->side;
+	uint64_t hash = weir_connection_hash(other, &corr->facts);
+
+	conn->end[vacant] = other->end[server];
+	conn->known |= BIT(vacant);
+	if (other->seen & BIT(server))
+		conn->seen |= BIT(vacant);
+	if (other->closed & BIT(server)) {
+		conn->closed |= BIT(vacant);
+		conn->reason[vacant] = other->reason[server];
+	}
+	conn->arrived |= other->arrived;
+	conn->pending += other->pending;
+	conn->dirty = 1;
+	if (other->last_ns > conn->last_ns)
+		conn->last_ns = other->last_ns;
+	corr->stats.joined++;
+	other->end[server].facts = 0;
+	drop(corr, from->index, hash);
+}
+
+/*
+ * A UDP client's end whose backend was not known when it was first seen is found by the address
+ * it sends to, and moved to where the backend's end will look for it.
+ */
+static struct place follow_backend(struct weir_correlate *corr, const struct weir_key *key,
+				   const struct weir_flow_input *in, struct place joinable)
+{
+	struct weir_key before;
+	struct place old;
+	uint64_t hash;
+
+	weir_key_init(&before, in, false);
+	old = find(corr, &before, in);
+	if (!is_end_of(old.conn, old.side, in))
+		return joinable;
+	if (old.conn->known == BOTH || weir_connection_closing(old.conn))
+		return old;
+	hash = weir_connection_hash(old.conn, &corr->facts);
+	if (weir_connection_set_addr(old.conn, &corr->facts, !old.side, key->peer,
+				     key->peer_port) < 0)
+		return old;
+	weir_table_move(&corr->table, hash, key->hash, old.index);
+	old.conn->dirty = 1;
+	if (joinable.conn && !joinable.conn->emitted && joinable.conn->known != BOTH &&
+	    joinable.conn->pending < UINT16_MAX - old.conn->pending)
+		merge(corr, &old, &joinable);
+	return old;
+}
+
+static bool absorb(struct weir_correlate *corr, const struct weir_key *key,
+		   const struct weir_flow_input *in, uint64_t now_ns)
+{
+	uint32_t index = weir_tombstones_lookup(&corr->tombstones, key->hash, in->end.cookie);
+	bool again = in->kind == WEIR_INPUT_OPEN && key->kind == WEIR_KEY_TUPLE;
+
+	if (!index)
+		return false;
+	if (again || in->kind == WEIR_INPUT_CLOSE)
+		weir_tombstones_remove(&corr->tombstones, index);
+	else
+		weir_tombstones_touch(&corr->tombstones, index, now_ns);
+	return !again;
+}
+
+static void schedule_close(struct weir_correlate *corr, const struct place *place,
+			   enum weir_input_kind kind, uint64_t now_ns)
+{
+	struct weir_connection *conn = place->conn;
+	bool opener_ends = conn->protocol != IPPROTO_TCP && conn->sure;
+
+	if (conn->socket_only || conn->closed == BOTH) {
+		finish(corr, place->index, conn->last_ns, now_ns);
+	} else if (conn->known == BOTH && !opener_ends) {
+		if (conn->list != LIST_CLOSE)
+			put_into(corr, place->index, LIST_CLOSE, now_ns);
+	} else if (kind == WEIR_INPUT_CLOSE || conn->list != LIST_JOIN) {
+		put_into(corr, place->index, LIST_JOIN, now_ns);
+	}
+}
+
+static void schedule(struct weir_correlate *corr, const struct place *place,
+		     enum weir_input_kind kind, uint64_t now_ns)
+{
+	struct weir_connection *conn = place->conn;
+
+	if (weir_connection_closing(conn)) {
+		schedule_close(corr, place, kind, now_ns);
+	} else if (!conn->emitted && conn->known == BOTH) {
+		emit_live(corr, place->index, now_ns);
+	} else if (!conn->emitted || conn->dirty) {
+		if (conn->list != LIST_JOIN)
+			put_into(corr, place->index, LIST_JOIN, now_ns);
+	} else {
+		settle(corr, conn);
+		put_into(corr, place->index, LIST_IDLE, now_ns);
+	}
+}
+
+static void count_held(struct weir_correlate *corr, const struct place *place)
+{
+	corr->stats.inputs++;
+	corr->stats.pending++;
+	place->conn->pending++;
+	if (corr->resyncing)
+		place->conn->seen |= BIT(place->side);
+}
+
+/* An input for a connection that is in the table. */
+static int take(struct weir_correlate *corr, const struct place *place,
+		const struct weir_key *key, const struct weir_flow_input *in)
+{
+	struct weir_connection *conn = place->conn;
+	bool joins = !(conn->known & BIT(place->side));
+	int r = weir_connection_apply(conn, &corr->facts, place->side, in);
+
+	if (r < 0)
+		return r;
+	if (joins)
+		corr->stats.joined++;
+	/* The client's end names an exchange, unless a record by the server's name is out. */
+	if (joins && !conn->emitted && key->kind == WEIR_KEY_TUPLE &&
+	    in->role == WEIR_ROLE_CLIENT)
+		conn->id = weir_key_exchange_id(key, in->end.cookie, in->opened_ns);
+	/* So many inputs in one hold: the newest tells what the ones before told. */
+	if (conn->pending == UINT16_MAX)
+		settle(corr, conn);
+	count_held(corr, place);
+	return 0;
+}
+
+/* The first input of a connection. */
+static int add(struct weir_correlate *corr, struct place *place, const struct weir_key *key,
+	       const struct weir_flow_input *in, uint64_t now_ns)
+{
+	bool passes = key->kind == WEIR_KEY_SOCKET && in->kind == WEIR_INPUT_CLOSE;
+	bool salted = place->crowded && key->kind == WEIR_KEY_ISN;
+	int r;
+
+	if (corr->table.count >= corr->table.max - 1 && !passes)
+		(void)evict(corr, now_ns);
+	do {
+		r = weir_table_add(&corr->table, key->hash, &place->index);
+	} while (r < 0 && evict(corr, now_ns));
+	if (r < 0)
+		return r;
+	place->conn = conn_at(corr, place->index);
+	weir_connection_init(place->conn, key, in, salted);
+	r = weir_connection_apply(place->conn, &corr->facts, place->side, in);
+	if (r < 0) {
+		weir_table_remove(&corr->table, key->hash, place->index);
+		return r;
+	}
+	corr->stats.collisions += salted;
+	count_held(corr, place);
+	return 0;
+}
+
+static bool is_connecting(const struct weir_flow_input *in)
+{
+	return in->protocol == IPPROTO_TCP && !in->established && !in->isn_remote &&
+	       in->kind != WEIR_INPUT_CLOSE;
+}
+
+static int count_absorbed(struct weir_correlate *corr)
+{
+	corr->stats.inputs++;
+	corr->stats.delivered++;
+	corr->stats.absorbed++;
+	return 0;
+}
+
+int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_input *in,
+			 uint64_t now_ns)
+{
+	struct weir_key key;
+	struct place place;
+	int r;
+
+	if (is_connecting(in))
+		return count_absorbed(corr);
+	weir_key_init(&key, in, true);
+	place = find(corr, &key, in);
+	if (key.kind == WEIR_KEY_TUPLE && weir_key_has_backend(in) &&
+	    !is_end_of(place.conn, place.side, in))
+		place = follow_backend(corr, &key, in, place);
+	/* The same two sockets again: the exchange before is over, whatever it waited for. */
+	if (key.kind == WEIR_KEY_TUPLE && in->kind == WEIR_INPUT_OPEN &&
+	    is_end_of(place.conn, place.side, in) && (place.conn->closed & BIT(place.side)) &&
+	    weir_connection_closing(place.conn)) {
+		finish(corr, place.index, place.conn->last_ns, now_ns);
+		place = find(corr, &key, in);
+	}
+	if (!place.conn && absorb(corr, &key, in, now_ns))
+		return count_absorbed(corr);
+	r = place.conn ? take(corr, &place, &key, in) : add(corr, &place, &key, in, now_ns);
+	if (r < 0)
+		return r;
+	schedule(corr, &place, in->kind, now_ns);
+	return 0;
+}
+
+static uint64_t emit_list(struct weir_correlate *corr, enum list list, uint64_t now_ns)
+{
+	uint32_t index;
+
+	while ((index = corr->lists[list].head)) {
+		uint32_t held = conn_at(corr, index)->held;
+
+		if (!weir_ticks_due(held, corr->hold[list], now_ns))
+			return weir_ticks_deadline(held, corr->hold[list], now_ns);
+		emit_due(corr, index, now_ns);
+	}
+	return UINT64_MAX;
+}
+
+uint64_t weir_correlate_tick(struct weir_correlate *corr, uint64_t now_ns)
+{
+	uint64_t next = emit_list(corr, LIST_JOIN, now_ns);
+	uint64_t close = emit_list(corr, LIST_CLOSE, now_ns);
+	uint64_t tombstone = weir_tombstones_expire(&corr->tombstones, now_ns);
+
+	if (close < next)
+		next = close;
+	return tombstone < next ? tombstone : next;
+}
+
+void weir_correlate_flush(struct weir_correlate *corr, uint64_t now_ns)
+{
+	while (corr->lists[LIST_JOIN].head)
+		emit_due(corr, corr->lists[LIST_JOIN].head, now_ns);
+	while (corr->lists[LIST_CLOSE].head)
+		emit_due(corr, corr->lists[LIST_CLOSE].head, now_ns);
+}
+
+void weir_correlate_resync_begin(struct weir_correlate *corr, uint64_t now_ns)
+{
+	if (corr->resyncing) {
+		for (uint32_t index = 1; index <= corr->table.high; index++)
+			conn_at(corr, index)->seen = 0;
+	}
+	corr->resyncing = true;
+}
+
+static void close_unseen(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
+{
+	struct weir_connection *conn = conn_at(corr, index);
+	uint32_t unseen = conn->known & ~conn->closed & ~conn->seen & BOTH;
+
+	conn->seen = 0;
+	for (int side = 0; side < 2; side++) {
+		if (!(unseen & BIT(side)))
+			continue;
+		conn->closed |= BIT(side);
+		conn->given_up |= BIT(side);
+		conn->reason[side] = WEIR_END_UNKNOWN;
+		corr->stats.resynced++;
+	}
+	if (!unseen || !weir_connection_closing(conn))
+		return;
+	if (conn->closed == conn->known || (conn->protocol != IPPROTO_TCP && conn->sure))
+		finish(corr, index, conn->last_ns > now_ns ? conn->last_ns : now_ns, now_ns);
+	else if (conn->list != LIST_CLOSE)
+		put_into(corr, index, LIST_CLOSE, now_ns);
+}
+
+void weir_correlate_resync_end(struct weir_correlate *corr, uint64_t now_ns)
+{
+	if (!corr->resyncing)
+		return;
+	corr->resyncing = false;
+	for (uint32_t index = 1; index <= corr->table.high; index++) {
+		if (conn_at(corr, index)->list != LIST_FREE)
+			close_unseen(corr, index, now_ns);
+	}
+}
+
+void weir_correlate_get_stats(const struct weir_correlate *corr,
+			      struct weir_correlate_stats *ret_stats)
+{
+	*ret_stats = corr->stats;
+	ret_stats->live = corr->table.count;
+	ret_stats->tombstones = corr->tombstones.table.count;
+	ret_stats->tombstones_lost = corr->tombstones.lost;
+	ret_stats->memory_bytes = sizeof(*corr) + weir_table_memory(&corr->table) +
+				  weir_table_memory(&corr->facts.table) +
+				  weir_table_memory(&corr->tombstones.table);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/facts.h"
+
+#include <string.h>
+
+#include "lib/map.h"
+
+struct item {
+	struct weir_table_link link;
+	uint32_t references;
+	struct weir_facts value;
+};
+
+int weir_facts_init(struct weir_facts_table *facts, size_t max_connections)
+{
+	/* Two ends each, and what is new is taken before what is old is given up. */
+	return weir_table_init(&facts->table, sizeof(struct item), 2 * max_connections + 4,
+			       max_connections / 4 + 64);
+}
+
+void weir_facts_done(struct weir_facts_table *facts)
+{
+	weir_table_done(&facts->table);
+}
+
+int weir_facts_get(struct weir_facts_table *facts, const struct weir_facts *value,
+		   uint32_t *ret_index)
+{
+	uint64_t hash = weir_hash_bytes(value, sizeof(*value));
+	uint32_t index = weir_table_first(&facts->table, hash);
+	struct item *item;
+	int r;
+
+	while (index) {
+		item = weir_table_at(&facts->table, index);
+		if (!memcmp(&item->value, value, sizeof(*value))) {
+			item->references++;
+			*ret_index = index;
+			return 0;
+		}
+		index = item->link.chain;
+	}
+	r = weir_table_add(&facts->table, hash, &index);
+	if (r < 0)
+		return r;
+	item = weir_table_at(&facts->table, index);
+	item->value = *value;
+	item->references = 1;
+	*ret_index = index;
+	return 0;
+}
+
+void weir_facts_put(struct weir_facts_table *facts, uint32_t index)
+{
+	struct item *item;
+
+	if (!index)
+		return;
+	item = weir_table_at(&facts->table, index);
+	if (--item->references)
+		return;
+	weir_table_remove(&facts->table, weir_hash_bytes(&item->value, sizeof(item->value)), index);
+}
+
+const struct weir_facts *weir_facts_at(const struct weir_facts_table *facts, uint32_t index)
+{
+	static const struct weir_facts nothing;
+
+	if (!index)
+		return &nothing;
+	return &((const struct item *)weir_table_at(&facts->table, index))->value;
+}

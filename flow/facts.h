@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_FLOW_FACTS_H
+#define WEIR_FLOW_FACTS_H
+
+#include <stdint.h>
+
+#include "flow/flow.h"
+#include "flow/table.h"
+
+/**
+ * struct weir_facts - what the ends of many connections have in common: the process, where it
+ * runs, and which address it asked for where that is not the destination itself.
+ *
+ * Compared as bytes: there is no implicit padding, and unused bytes are 0.
+ */
+struct weir_facts {
+	uint64_t cgroup_id;
+	uint32_t netns;
+	uint32_t pid;
+	char comm[WEIR_COMM_MAX];
+	struct weir_addr asked;
+	uint16_t asked_port;
+	uint8_t pad_[6];
+};
+_Static_assert(sizeof(struct weir_facts) == 56, "weir_facts has no hidden padding");
+
+/**
+ * struct weir_facts_table - facts kept once and named by a 32-bit index, counted by reference.
+ *
+ * A node has thousands of connections of each process, so this is what lets a connection that
+ * names both of its ends fit into 192 bytes.
+ */
+struct weir_facts_table {
+	struct weir_table table;
+};
+
+/** weir_facts_init() - for the ends of at most @max_connections connections; -ENOMEM, -EINVAL. */
+int weir_facts_init(struct weir_facts_table *facts, size_t max_connections);
+void weir_facts_done(struct weir_facts_table *facts);
+
+/**
+ * weir_facts_get() - the index of @value, made when it is new, with one reference more.
+ *
+ * Errors: -ENOMEM. -ENOSPC cannot happen while each connection has at most two references and
+ *         there is one change at a time.
+ */
+int weir_facts_get(struct weir_facts_table *facts, const struct weir_facts *value,
+		   uint32_t *ret_index);
+
+/** weir_facts_put() - give up one reference; 0 is ignored. */
+void weir_facts_put(struct weir_facts_table *facts, uint32_t index);
+
+/** weir_facts_at() - borrowed until the last reference is given up; all zero for index 0. */
+const struct weir_facts *weir_facts_at(const struct weir_facts_table *facts, uint32_t index);
+
+#endif

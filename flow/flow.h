@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_FLOW_FLOW_H
+#define WEIR_FLOW_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/addr.h"
+
+/*
+ * What goes into the correlator (struct weir_flow_input) and what comes out of it (struct
+ * weir_flow). Everything is by value and in host byte order except addresses. Instants are
+ * CLOCK_MONOTONIC nanoseconds unless a name says otherwise. Zero means "not known" wherever a
+ * comment does not give zero a meaning of its own.
+ */
+
+/** Which side of the connection an end is: the client opened it. */
+enum weir_role {
+	WEIR_ROLE_UNKNOWN,
+	WEIR_ROLE_CLIENT,
+	WEIR_ROLE_SERVER,
+};
+
+enum weir_input_kind {
+	WEIR_INPUT_OPEN,    /* established (TCP), first datagram (UDP) */
+	WEIR_INPUT_UPDATE,  /* totals so far of a live connection */
+	WEIR_INPUT_CLOSE,   /* the end is gone, or never came to be: end_reason says how */
+	WEIR_INPUT_FOUND,   /* older than the agent; found at its start */
+};
+
+/**
+ * Why a connection ended. FIN to IDLE are facts about the connection, the rest about what the
+ * agent could see. In JSON without the prefix.
+ */
+enum weir_end_reason {
+	WEIR_END_NONE,           /* still open */
+	WEIR_END_FIN,            /* closed in order by both sides */
+	WEIR_END_RST,            /* reset by either side after it was established */
+	WEIR_END_REFUSED,        /* the first SYN was answered by RST, or ICMP port unreachable */
+	WEIR_END_TIMEOUT,        /* no answer: SYN or data was given up (ETIMEDOUT) */
+	WEIR_END_UNREACHABLE,    /* ICMP or the local routing table said so */
+	WEIR_END_ABORTED,        /* closed by its own process before it was established */
+	WEIR_END_LOCAL_ERROR,    /* connect() failed before a packet was sent */
+	WEIR_END_SOCKET_CLOSED,  /* UDP: the socket that opened the exchange was closed */
+	WEIR_END_IDLE,           /* UDP: nothing for the idle timeout */
+	WEIR_END_UNKNOWN,        /* gone, and the event that said why was lost */
+	WEIR_END_MAX_
+};
+
+/** Hubble's verdicts, with the numbers of flow.proto's enum Verdict. */
+enum weir_verdict {
+	WEIR_VERDICT_UNKNOWN = 0,
+	WEIR_VERDICT_FORWARDED = 1,
+	WEIR_VERDICT_DROPPED = 2,
+	WEIR_VERDICT_ERROR = 3,
+};
+
+/** Where a connection stands when its record is made. */
+enum weir_flow_state {
+	WEIR_STATE_OPEN,    /* the first record of a connection that goes on */
+	WEIR_STATE_ACTIVE,  /* an interval's record of a live connection: totals so far */
+	WEIR_STATE_CLOSED,  /* the last record: totals and the end reason */
+};
+
+/** The node's view of the direction, with flow.proto's numbers. */
+enum weir_direction {
+	WEIR_DIRECTION_UNKNOWN = 0,
+	WEIR_DIRECTION_INGRESS = 1,
+	WEIR_DIRECTION_EGRESS = 2,
+};
+
+/** Room for the kernel's TASK_COMM_LEN, NUL included. */
+#define WEIR_COMM_MAX 16
+
+/** struct weir_flow_end - what a socket on this node told of itself. */
+struct weir_flow_end {
+	uint64_t cgroup_id;  /* cgroup v2 id; 0: this end has no socket on this node */
+	uint64_t cookie;     /* socket cookie; 0 likewise */
+	uint32_t netns;      /* network namespace cookie (SO_NETNS_COOKIE), low 32 bits */
+	uint32_t pid;        /* tgid in the initial pid namespace; 0 unknown */
+	char comm[WEIR_COMM_MAX];  /* NUL-terminated; "" unknown; bytes are foreign */
+};
+
+/** struct weir_flow_counts - totals since the connection began, as one socket counted them. */
+struct weir_flow_counts {
+	uint64_t tx_bytes;    /* payload sent at least once (retransmits not counted again) */
+	uint64_t rx_bytes;    /* payload received in order */
+	uint64_t tx_packets;  /* TCP: tcp_sock.segs_out; UDP: datagrams */
+	uint64_t rx_packets;  /* TCP: tcp_sock.segs_in; UDP: datagrams */
+	uint32_t retransmits; /* TCP segments sent again */
+	uint32_t rtt_us;      /* smoothed; 0 unknown */
+	uint32_t rtt_min_us;  /* 0 unknown */
+};
+
+/** struct weir_flow_input - one decoded ring record or sweep row: one end of a connection. */
+struct weir_flow_input {
+	enum weir_input_kind kind;
+	enum weir_role role;
+	enum weir_end_reason end_reason;  /* of WEIR_INPUT_CLOSE */
+	uint8_t protocol;                 /* IPPROTO_TCP or IPPROTO_UDP */
+	bool established;                 /* TCP: the handshake was completed */
+	uint64_t time_ns;                 /* of the event, taken in the kernel */
+	uint64_t opened_ns;               /* connect() or SYN; 0 when older than the agent */
+	uint64_t established_ns;          /* 0 never or unknown */
+	uint32_t isn_local;               /* TCP: the two initial sequence numbers; they name the */
+	uint32_t isn_remote;              /* connection on both ends and through any NAT */
+	struct weir_addr local;
+	struct weir_addr remote;          /* as the socket sees it, after address translation in
+					   * connect() itself, before netfilter's */
+	struct weir_addr asked;           /* what the process asked connect() or sendmsg() for;
+					   * none on a server's end */
+	struct weir_addr backend;         /* UDP: where netfilter sent it, when not @remote */
+	uint16_t local_port;
+	uint16_t remote_port;
+	uint16_t asked_port;
+	uint16_t backend_port;
+	struct weir_flow_end end;
+	struct weir_flow_counts counts;
+};
+
+/**
+ * struct weir_flow - one record of one connection, both ends joined where both are known.
+ *
+ * The source is the side that opened the connection. When @direction_known is false the sides
+ * are in no order (is_reply is then absent in JSON).
+ */
+struct weir_flow {
+	uint64_t id;               /* one per connection, the same on both ends and nodes (TCP) */
+	uint64_t time_ns;          /* of the event that made this record */
+	uint64_t opened_ns;        /* 0 when older than the agent */
+	uint64_t last_ns;          /* end, or latest sign of life */
+	uint32_t connect_latency_us;  /* connect() to established; 0 unknown */
+	uint8_t protocol;
+	uint8_t state;             /* enum weir_flow_state */
+	uint8_t end_reason;        /* enum weir_end_reason */
+	uint8_t verdict;           /* enum weir_verdict */
+	uint8_t direction;         /* enum weir_direction */
+	bool direction_known;
+	bool established;
+	bool found;                /* older than the agent: AGENT_START */
+	struct weir_addr source_addr;
+	struct weir_addr destination_addr;  /* the backend where it is known */
+	struct weir_addr asked_addr;        /* none, or what the client asked for */
+	uint16_t source_port;
+	uint16_t destination_port;
+	uint16_t asked_port;
+	struct weir_flow_end source;
+	struct weir_flow_end destination;
+	uint64_t bytes_sent;       /* by the source; totals, never deltas */
+	uint64_t bytes_received;
+	uint64_t packets_sent;
+	uint64_t packets_received;
+	uint32_t retransmits_sent;
+	uint32_t retransmits_received;  /* by the destination; 0 where it is elsewhere */
+	uint32_t rtt_us;
+	uint32_t rtt_min_us;
+};
+
+/** weir_end_reason_to_str() - "FIN", "RST", …; "" for WEIR_END_NONE. */
+const char *weir_end_reason_to_str(enum weir_end_reason reason);
+
+/** weir_verdict_to_str() - flow.proto's spelling: "FORWARDED", "VERDICT_UNKNOWN", … */
+const char *weir_verdict_to_str(enum weir_verdict verdict);
+
+/** weir_state_to_str() - "OPEN", "ACTIVE", "CLOSED". */
+const char *weir_state_to_str(enum weir_flow_state state);
+
+/** weir_protocol_to_str() - "TCP", "UDP", "SCTP", "ICMPv4", "ICMPv6", or "UNKNOWN". */
+const char *weir_protocol_to_str(uint8_t protocol);
+
+#endif
