@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "k8s-meta/store_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One allocation: the array, then the strings. */
+static int copy_containers(const struct weir_pod *pod, struct weir_store_container **ret_copy)
+{
+	size_t bytes = pod->n_containers * sizeof(**ret_copy);
+	struct weir_store_container *copy;
+	char *out;
+
+	for (size_t i = 0; i < pod->n_containers; i++)
+		bytes += strlen(pod->containers[i].name) + 1 + strlen(pod->containers[i].id) + 1;
+	copy = malloc(bytes + 1);
+	if (!copy)
+		return -ENOMEM;
+	out = (char *)(copy + pod->n_containers);
+	for (size_t i = 0; i < pod->n_containers; i++) {
+		copy[i] = (struct weir_store_container){ .name = out };
+		out = stpcpy(out, pod->containers[i].name) + 1;
+		copy[i].id = out;
+		out = stpcpy(out, pod->containers[i].id) + 1;
+	}
+	*ret_copy = copy;
+	return 0;
+}
+
+static void free_containers(struct weir_pod_entry *pod)
+{
+	for (size_t i = 0; i < pod->n_containers; i++)
+		weir_identity_unref(pod->containers[i].identity);
+	free(pod->containers);
+	pod->containers = NULL;
+	pod->n_containers = 0;
+}
+
+static int new_identity(struct weir_store *store, const struct weir_object *object,
+			struct weir_identity **ret_identity)
+{
+	struct weir_identity like = {
+		.kind = WEIR_IDENTITY_POD,
+		.namespace_ = object->namespace_,
+		.pod_name = object->name,
+		.pod_uid = object->uid,
+		.workload_name = object->pod.workload_name,
+		.workload_kind = object->pod.workload_kind,
+		.node_name = object->pod.node_name,
+	};
+	struct weir_labels *labels;
+	int r;
+
+	r = weir_label_pool_get(&store->labels, object->labels, object->n_labels, &labels);
+	if (r < 0)
+		return r;
+	r = weir_identity_new(&like, labels, ret_identity);
+	weir_labels_unref(labels);
+	return r;
+}
+
+/* Be the pod of a UID ("" for none) that cgroups may carry. */
+static int take_uid(struct weir_store *store, struct weir_pod_entry *pod, size_t index,
+		    const char *text)
+{
+	struct weir_uid *uid = NULL, *old = pod->uids[index];
+
+	if (*text) {
+		uid = weir_uid_get(store, text);
+		if (!uid)
+			return -ENOMEM;
+	}
+	if (old && old != uid && old->pod == pod) {
+		old->pod = NULL;
+		weir_uid_changed(old);
+	}
+	pod->uids[index] = uid;
+	if (uid) {
+		uid->pod = pod;
+		weir_uid_changed(uid);
+	}
+	weir_uid_put(store, old);
+	return 0;
+}
+
+int weir_pod_update(struct weir_store *store, struct weir_pod_entry *pod,
+		    const struct weir_object *object, uint64_t mono_ns)
+{
+	static const struct weir_addrs none;
+	bool owns_ips = !object->pod.host_network && !object->pod.finished;
+	struct weir_store_container *containers;
+	struct weir_identity *identity;
+	int r;
+
+	r = copy_containers(&object->pod, &containers);
+	if (r < 0)
+		return r;
+	r = new_identity(store, object, &identity);
+	if (r < 0) {
+		free(containers);
+		return r;
+	}
+	free_containers(pod);
+	weir_identity_unref(pod->identity);
+	pod->identity = identity;
+	pod->containers = containers;
+	pod->n_containers = object->pod.n_containers;
+
+	r = take_uid(store, pod, 0, object->uid);
+	if (r >= 0)
+		r = take_uid(store, pod, 1, object->pod.config_hash);
+	if (r >= 0)
+		r = weir_entry_set_addrs(store, &pod->entry, owns_ips ? &object->pod.ips : &none,
+					 WEIR_IP_POD, mono_ns);
+	return r;
+}
+
+void weir_pod_done(struct weir_store *store, struct weir_pod_entry *pod)
+{
+	for (size_t i = 0; i < WEIR_POD_UIDS; i++)
+		(void)take_uid(store, pod, i, "");
+	free_containers(pod);
+	weir_identity_unref(pod->identity);
+}
+
+static int container_identity(const struct weir_pod_entry *pod, const char *name,
+			      struct weir_identity **ret_identity)
+{
+	struct weir_identity like = *pod->identity;
+
+	like.container = name;
+	return weir_identity_new(&like, weir_identity_labels(pod->identity), ret_identity);
+}
+
+struct weir_identity *weir_pod_identity(struct weir_pod_entry *pod, const char *container_id,
+					char **name)
+{
+	struct weir_store_container *container = NULL;
+	struct weir_identity *identity = NULL;
+
+	for (size_t i = 0; i < pod->n_containers && *container_id && !container; i++) {
+		if (!strcmp(pod->containers[i].id, container_id))
+			container = &pod->containers[i];
+	}
+	if (container) {
+		if (!*name)
+			*name = strdup(container->name);
+		if (!container->identity)
+			(void)container_identity(pod, container->name, &container->identity);
+		return container->identity ? weir_identity_ref(container->identity) : NULL;
+	}
+	/* A status tells only of the latest instances; this one was named by an earlier one. */
+	if (*name) {
+		(void)container_identity(pod, *name, &identity);
+		return identity;
+	}
+	return weir_identity_ref(pod->identity);
+}
