@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/weir.skel.h"
+#include "bpf/weir_abi.h"
+#include "lib/cleanup.h"
+#include "lib/time.h"
+
+#define RING_BYTES_DEFAULT (2U << 20)
+#define UDP_FLOWS_DEFAULT 262144U
+#define UDP_IDLE_DEFAULT_NS (15 * WEIR_NS_PER_SEC)
+#define BTF_PATH "/sys/kernel/btf/vmlinux"
+
+enum sweep_stage {
+	SWEEP_NONE,
+	SWEEP_TCP,
+	SWEEP_UDP,
+};
+
+struct weir_capture {
+	struct weir_capture_opts opts;
+	struct weir_bpf *skel;
+	struct ring_buffer *ring;
+	struct bpf_link *sweep_tcp;
+	struct bpf_link *sweep_udp;
+	struct weir_ev_stats *per_cpu;  /* scratch: one for each possible CPU */
+	int n_cpus;
+	size_t drain_left;
+	enum sweep_stage stage;
+	int sweep_fd;
+	size_t row_fill;                /* bytes of rows[] that are not a whole row yet */
+	char rows[64 * sizeof(struct weir_ev_flow)];
+	uint64_t rows_seen;
+	uint64_t bad_events;
+	uint64_t passed;
+	const char *degraded[8];
+	size_t n_degraded;
+};
+
+/* libbpf has one print function for the process. */
+static struct weir_capture *printing;
+
+static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char text[1024];
+	size_t len;
+
+	if (level == LIBBPF_DEBUG || !printing || !printing->opts.on_message)
+		return 0;
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	len = strlen(text);
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	printing->opts.on_message(printing->opts.ctx, level == LIBBPF_WARN, text);
+	return 0;
+}
+
+static void degrade(struct weir_capture *capture, const char *what)
+{
+	if (capture->n_degraded < sizeof(capture->degraded) / sizeof(capture->degraded[0]))
+		capture->degraded[capture->n_degraded++] = what;
+}
+
+static void pass_flow(struct weir_capture *capture, const struct weir_flow_input *input)
+{
+	capture->passed++;
+	capture->opts.on_flow(capture->opts.ctx, input);
+}
+
+static void pass_record(struct weir_capture *capture, const void *data, size_t len)
+{
+	struct weir_cgroup_event cgroup;
+	struct weir_flow_input input;
+
+	switch (weir_decode_type(data, len)) {
+	case WEIR_EV_FLOW:
+		if (weir_decode_flow(data, &input))
+			break;
+		pass_flow(capture, &input);
+		return;
+	case WEIR_EV_CGROUP:
+		if (weir_decode_cgroup(data, &cgroup))
+			break;
+		capture->passed++;
+		capture->opts.on_cgroup(capture->opts.ctx, &cgroup);
+		return;
+	}
+	capture->bad_events++;
+}
+
+/* A negative return ends ring_buffer__consume(), with the position behind this record: without
+ * it a busy ring would never let go. */
+static int on_ring_record(void *ctx, void *data, size_t len)
+{
+	struct weir_capture *capture = ctx;
+
+	pass_record(capture, data, len);
+	capture->drain_left--;
+	return capture->drain_left ? 0 : -EAGAIN;
+}
+
+static int open_skeleton(struct weir_capture *capture, bool old_kernel, struct weir_error *err)
+{
+	const struct weir_capture_opts *opts = &capture->opts;
+	struct weir_bpf *skel = weir_bpf__open();
+
+	if (!skel)
+		return weir_error_set(err, -errno, "bpf: cannot open the programs: %s",
+				      strerror(errno));
+	capture->skel = skel;
+	skel->rodata->udp_idle_ns = opts->udp_idle_ns;
+	skel->rodata->root_cgroup_id = opts->root_cgroup_id;
+	skel->rodata->start_ns = weir_time_mono_ns();
+	skel->rodata->thread_known = libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
+							     BPF_FUNC_get_current_pid_tgid,
+							     NULL) == 1;
+	(void)bpf_map__set_max_entries(skel->maps.events, (__u32)opts->ring_bytes);
+	(void)bpf_map__set_max_entries(skel->maps.udp_flows, (__u32)opts->udp_flows_max);
+	if (old_kernel) {
+		skel->rodata->close_by_sockops = true;
+		(void)bpf_program__set_autoload(skel->progs.tcp_set_state, false);
+		(void)bpf_program__set_autoload(skel->progs.find_sockets, false);
+		(void)bpf_program__set_autoload(skel->progs.sock_release, false);
+	}
+	return 0;
+}
+
+static int load_as(struct weir_capture *capture, bool old_kernel, struct weir_error *err)
+{
+	int r;
+
+	weir_bpf__destroy(capture->skel);
+	capture->skel = NULL;
+	r = open_skeleton(capture, old_kernel, err);
+	if (r < 0)
+		return r;
+	r = weir_bpf__load(capture->skel);
+	if (r < 0)
+		return weir_error_set(err, r, "bpf: the kernel refuses the programs: %s",
+				      strerror(-r));
+	return 0;
+}
+
+/* The features that came after Linux 5.10 (all in 5.11) stand or fall together. */
+static int load(struct weir_capture *capture, struct weir_error *err)
+{
+	bool old = capture->opts.assume_old;
+	int r;
+
+	r = load_as(capture, old, err);
+	if (r < 0 && r != -EPERM && !old) {
+		old = true;
+		r = load_as(capture, old, err);
+	}
+	if (r < 0)
+		return r;
+	if (old) {
+		degrade(capture, "connections older than the agent are not found");
+		degrade(capture, "a connect() that fails before a packet is sent is not seen");
+		degrade(capture, "UDP exchanges end by the idle timeout only");
+	}
+	if (!capture->skel->rodata->thread_known)
+		degrade(capture, "the Service that an unconnected UDP socket asked for is not known");
+	return 0;
+}
+
+static int attach_cgroup(struct weir_capture *capture, int cgroup_fd, struct weir_error *err)
+{
+	struct weir_bpf *skel = capture->skel;
+	struct {
+		struct bpf_program *program;
+		struct bpf_link **link;
+	} hooks[] = {
+		{ skel->progs.tcp_sockops, &skel->links.tcp_sockops },
+		{ skel->progs.sock_connect4, &skel->links.sock_connect4 },
+		{ skel->progs.sock_connect6, &skel->links.sock_connect6 },
+		{ skel->progs.sock_sendmsg4, &skel->links.sock_sendmsg4 },
+		{ skel->progs.sock_sendmsg6, &skel->links.sock_sendmsg6 },
+		{ skel->progs.sock_post_bind4, &skel->links.sock_post_bind4 },
+		{ skel->progs.sock_post_bind6, &skel->links.sock_post_bind6 },
+		{ skel->progs.sock_release, &skel->links.sock_release },
+		{ skel->progs.udp_egress, &skel->links.udp_egress },
+		{ skel->progs.udp_ingress, &skel->links.udp_ingress },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (bpf_program__fd(hooks[i].program) < 0)
+			continue; /* left out on an old kernel */
+		*hooks[i].link = bpf_program__attach_cgroup(hooks[i].program, cgroup_fd);
+		if (!*hooks[i].link)
+			return weir_error_set(err, -errno, "bpf: cannot attach %s to %s: %s",
+					      bpf_program__name(hooks[i].program),
+					      capture->opts.cgroup_dir, strerror(errno));
+	}
+	return 0;
+}
+
+static int attach_tracing(struct weir_capture *capture, struct weir_error *err)
+{
+	struct weir_bpf *skel = capture->skel;
+	struct {
+		struct bpf_program *program;
+		struct bpf_link **link;
+	} hooks[] = {
+		{ skel->progs.cgroup_made, &skel->links.cgroup_made },
+		{ skel->progs.cgroup_renamed, &skel->links.cgroup_renamed },
+		{ skel->progs.cgroup_removed, &skel->links.cgroup_removed },
+		{ skel->progs.tcp_set_state, &skel->links.tcp_set_state },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (bpf_program__fd(hooks[i].program) < 0)
+			continue;
+		*hooks[i].link = bpf_program__attach_trace(hooks[i].program);
+		if (!*hooks[i].link)
+			return weir_error_set(err, -errno, "bpf: cannot attach %s: %s",
+					      bpf_program__name(hooks[i].program), strerror(errno));
+	}
+	return 0;
+}
+
+static struct bpf_link *attach_map_iter(struct bpf_program *program, struct bpf_map *map)
+{
+	union bpf_iter_link_info info = { 0 };
+	DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, iter_opts);
+
+	info.map.map_fd = (__u32)bpf_map__fd(map);
+	iter_opts.link_info = &info;
+	iter_opts.link_info_len = sizeof(info);
+	return bpf_program__attach_iter(program, &iter_opts);
+}
+
+static int attach_iters(struct weir_capture *capture, struct weir_error *err)
+{
+	struct weir_bpf *skel = capture->skel;
+
+	capture->sweep_tcp = attach_map_iter(skel->progs.sweep_tcp, skel->maps.sk_states);
+	capture->sweep_udp = attach_map_iter(skel->progs.sweep_udp, skel->maps.udp_flows);
+	if (!capture->sweep_tcp || !capture->sweep_udp)
+		return weir_error_set(err, -errno, "bpf: cannot make the sweeps: %s",
+				      strerror(errno));
+	return 0;
+}
+
+static int attach(struct weir_capture *capture, struct weir_error *err)
+{
+	_cleanup_fd_ int cgroup_fd = -1;
+	int r;
+
+	cgroup_fd = open(capture->opts.cgroup_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cgroup_fd < 0)
+		return weir_error_set(err, -errno, "%s: %s", capture->opts.cgroup_dir,
+				      strerror(errno));
+	/* Tracing first: when the first connection is seen, its end will be, too. */
+	r = attach_tracing(capture, err);
+	if (r < 0)
+		return r;
+	r = attach_cgroup(capture, cgroup_fd, err);
+	if (r < 0)
+		return r;
+	return attach_iters(capture, err);
+}
+
+static int start(struct weir_capture *capture, struct weir_error *err)
+{
+	int r;
+
+	if (access(BTF_PATH, R_OK) < 0)
+		return weir_error_set(err, -errno, "%s: %s: the kernel has to be built with "
+				      "CONFIG_DEBUG_INFO_BTF", BTF_PATH, strerror(errno));
+	r = load(capture, err);
+	if (r < 0)
+		return r;
+	capture->n_cpus = libbpf_num_possible_cpus();
+	if (capture->n_cpus < 0)
+		return weir_error_set(err, capture->n_cpus, "bpf: cannot count the CPUs");
+	capture->per_cpu = calloc((size_t)capture->n_cpus, sizeof(*capture->per_cpu));
+	if (!capture->per_cpu)
+		return -ENOMEM;
+	capture->ring = ring_buffer__new(bpf_map__fd(capture->skel->maps.events), on_ring_record,
+					 capture, NULL);
+	if (!capture->ring)
+		return weir_error_set(err, -errno, "bpf: cannot map the ring buffer: %s",
+				      strerror(errno));
+	return attach(capture, err);
+}
+
+int weir_capture_new(const struct weir_capture_opts *opts, struct weir_capture **ret_capture,
+		     struct weir_error *err)
+{
+	struct weir_capture *capture = calloc(1, sizeof(*capture));
+	int r;
+
+	if (!capture)
+		return -ENOMEM;
+	capture->opts = *opts;
+	capture->sweep_fd = -1;
+	if (!capture->opts.ring_bytes)
+		capture->opts.ring_bytes = RING_BYTES_DEFAULT;
+	if (!capture->opts.udp_flows_max)
+		capture->opts.udp_flows_max = UDP_FLOWS_DEFAULT;
+	if (!capture->opts.udp_idle_ns)
+		capture->opts.udp_idle_ns = UDP_IDLE_DEFAULT_NS;
+	printing = capture;
+	libbpf_set_print(libbpf_print);
+	r = start(capture, err);
+	if (r < 0) {
+		weir_capture_free(&capture);
+		return r;
+	}
+	*ret_capture = capture;
+	return 0;
+}
+
+void weir_capture_free(struct weir_capture **p)
+{
+	struct weir_capture *capture = *p;
+
+	*p = NULL;
+	if (!capture)
+		return;
+	if (capture->sweep_fd >= 0)
+		(void)close(capture->sweep_fd);
+	ring_buffer__free(capture->ring);
+	(void)bpf_link__destroy(capture->sweep_tcp);
+	(void)bpf_link__destroy(capture->sweep_udp);
+	weir_bpf__destroy(capture->skel);
+	free(capture->per_cpu);
+	if (printing == capture)
+		printing = NULL;
+	free(capture);
+}
+
+const char *weir_capture_degraded(const struct weir_capture *capture, size_t i)
+{
+	return i < capture->n_degraded ? capture->degraded[i] : NULL;
+}
+
+int weir_capture_fd(const struct weir_capture *capture)
+{
+	return ring_buffer__epoll_fd(capture->ring);
+}
+
+size_t weir_capture_drain(struct weir_capture *capture, size_t max)
+{
+	capture->drain_left = max;
+	(void)ring_buffer__consume(capture->ring);
+	return max - capture->drain_left;
+}
+
+/*
+ * An exchange that the sweep found idle: taken out of the kernel's table together with its final
+ * totals. A packet that came in between makes it live again: then it goes on as a new exchange.
+ */
+static void end_idle_udp(struct weir_capture *capture, struct weir_flow_input *input)
+{
+	struct weir_ev_udp_key key = { 0 };
+	struct weir_ev_udp udp;
+	int fd = bpf_map__fd(capture->skel->maps.udp_flows);
+
+	key.cookie = input->end.cookie;
+	memcpy(key.remote, input->remote.bytes, sizeof(key.remote));
+	key.remote_port = input->remote_port;
+	key.local_port = input->local_port;
+	if (bpf_map_lookup_and_delete_elem(fd, &key, &udp) == 0) {
+		input->counts.tx_bytes = udp.tx_bytes;
+		input->counts.rx_bytes = udp.rx_bytes;
+		input->counts.tx_packets = udp.tx_packets;
+		input->counts.rx_packets = udp.rx_packets;
+		input->time_ns = udp.last_ns;
+	} else if (errno != ENOENT) {
+		(void)bpf_map_delete_elem(fd, &key); /* before Linux 5.14 */
+	}
+	input->kind = WEIR_INPUT_CLOSE;
+}
+
+static void pass_row(struct weir_capture *capture, const void *row)
+{
+	struct weir_flow_input input;
+
+	capture->rows_seen++;
+	if (weir_decode_type(row, sizeof(struct weir_ev_flow)) != WEIR_EV_FLOW ||
+	    weir_decode_flow(row, &input)) {
+		capture->bad_events++;
+		return;
+	}
+	if (input.kind == WEIR_INPUT_UPDATE && input.end_reason == WEIR_END_IDLE)
+		end_idle_udp(capture, &input);
+	pass_flow(capture, &input);
+}
+
+/* Read one buffer of rows from an iterator: the bytes read, 0 at its end, or -errno. */
+static ssize_t read_rows(struct weir_capture *capture, int fd)
+{
+	const size_t row = sizeof(struct weir_ev_flow);
+	size_t off;
+	ssize_t n;
+
+	do
+		n = read(fd, capture->rows + capture->row_fill,
+			 sizeof(capture->rows) - capture->row_fill);
+	while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n < 0)
+		return -errno;
+	capture->row_fill += (size_t)n;
+	for (off = 0; off + row <= capture->row_fill; off += row)
+		pass_row(capture, capture->rows + off);
+	capture->row_fill -= off;
+	memmove(capture->rows, capture->rows + off, capture->row_fill);
+	return n;
+}
+
+int weir_capture_find(struct weir_capture *capture)
+{
+	struct bpf_program *program = capture->skel->progs.find_sockets;
+	_cleanup_fd_ int fd = -1;
+	struct bpf_link *link;
+	ssize_t n;
+
+	if (bpf_program__fd(program) < 0)
+		return 0;
+	link = bpf_program__attach_iter(program, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	n = fd < 0 ? -errno : 0;
+	(void)bpf_link__destroy(link);
+	if (n < 0)
+		return (int)n;
+	capture->row_fill = 0;
+	do
+		n = read_rows(capture, fd);
+	while (n > 0);
+	return (int)n;
+}
+
+static int sweep_open(struct weir_capture *capture, enum sweep_stage stage)
+{
+	struct bpf_link *link = stage == SWEEP_TCP ? capture->sweep_tcp : capture->sweep_udp;
+	int fd = bpf_iter_create(bpf_link__fd(link));
+
+	if (fd < 0)
+		return -errno;
+	capture->sweep_fd = fd;
+	capture->stage = stage;
+	capture->row_fill = 0;
+	return 0;
+}
+
+static void sweep_close(struct weir_capture *capture)
+{
+	(void)close(capture->sweep_fd);
+	capture->sweep_fd = -1;
+	capture->stage = SWEEP_NONE;
+}
+
+int weir_capture_sweep_begin(struct weir_capture *capture, bool all)
+{
+	if (capture->stage != SWEEP_NONE)
+		return -EBUSY;
+	capture->skel->bss->sweep_all = all;
+	return sweep_open(capture, SWEEP_TCP);
+}
+
+int weir_capture_sweep_step(struct weir_capture *capture, size_t max)
+{
+	uint64_t until = capture->rows_seen + max;
+	bool was_tcp;
+	ssize_t n;
+
+	while (capture->stage != SWEEP_NONE && capture->rows_seen < until) {
+		n = read_rows(capture, capture->sweep_fd);
+		if (n > 0)
+			continue;
+		was_tcp = capture->stage == SWEEP_TCP;
+		sweep_close(capture);
+		if (n == 0 && was_tcp)
+			n = sweep_open(capture, SWEEP_UDP);
+		if (n < 0)
+			return (int)n;
+	}
+	return capture->stage != SWEEP_NONE;
+}
+
+void weir_capture_get_stats(const struct weir_capture *capture,
+			    struct weir_capture_stats *ret_stats)
+{
+	struct weir_capture_stats stats = { 0 };
+	__u32 zero = 0;
+	int i;
+
+	stats.seen = capture->rows_seen;
+	stats.bad_events = capture->bad_events;
+	stats.passed = capture->passed;
+	if (bpf_map_lookup_elem(bpf_map__fd(capture->skel->maps.stats), &zero, capture->per_cpu) == 0) {
+		for (i = 0; i < capture->n_cpus; i++) {
+			stats.seen += capture->per_cpu[i].seen;
+			stats.lost_ringbuf_full += capture->per_cpu[i].lost_ringbuf_full;
+			stats.lost_storage_failed += capture->per_cpu[i].lost_storage_failed;
+			stats.lost_udp_table_full += capture->per_cpu[i].lost_udp_table_full;
+		}
+	}
+	*ret_stats = stats;
+}

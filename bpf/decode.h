@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_BPF_DECODE_H
+#define WEIR_BPF_DECODE_H
+
+#include <stddef.h>
+
+#include "bpf/weir_abi.h"
+#include "flow/flow.h"
+
+/**
+ * weir_decode_type() - what a ring record is, after checking what all have in common.
+ *
+ * Errors: -EBADMSG for a length that is not the type's, another version, or an unknown type;
+ *         nothing of such a record is used. Otherwise an enum weir_ev_type.
+ */
+int weir_decode_type(const void *data, size_t len);
+
+/**
+ * weir_decode_flow() - a flow record or sweep row to the correlator's input.
+ *
+ * @data: a record that weir_decode_type() called WEIR_EV_FLOW; any alignment.
+ * Errors: -EBADMSG for a kind, role, protocol or end reason that does not exist.
+ */
+int weir_decode_flow(const void *data, struct weir_flow_input *ret_input);
+
+/** struct weir_cgroup_event - a cgroup of the v2 hierarchy came (or was renamed) or went. */
+struct weir_cgroup_event {
+	uint64_t time_ns;
+	uint64_t id;
+	bool made;        /* false: removed */
+	const char *path; /* borrowed from the record; NUL-terminated */
+};
+
+/** weir_decode_cgroup() - as weir_decode_flow(); -EBADMSG also for a path without end. */
+int weir_decode_cgroup(const void *data, struct weir_cgroup_event *ret_event);
+
+#endif

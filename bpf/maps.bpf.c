@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The maps and shared settings of all programs, defined once. */
+#include "bpf/common.bpf.h"
+#include "bpf/udp.bpf.h"
+
+struct sk_states sk_states SEC(".maps");
+struct events events SEC(".maps");
+struct stats stats SEC(".maps");
+struct udp_flows udp_flows SEC(".maps");
+
+const volatile __u64 udp_idle_ns = 15000000000ULL;
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * TCP from the socket: birth from sockops, death from the state tracepoint. Nothing here runs
+ * per packet.
+ */
+#include "bpf/tcp.bpf.h"
+
+/* Set by the loader: the tracepoint could not be attached (before Linux 5.11), so sockops has to
+ * report state changes too. */
+const volatile bool close_by_sockops = false;
+
+enum kernel_errno {  /* include/uapi/asm-generic/errno.h */
+	ERR_EPIPE = 32,
+	ERR_ENETUNREACH = 101,
+	ERR_ECONNRESET = 104,
+	ERR_ETIMEDOUT = 110,
+	ERR_ECONNREFUSED = 111,
+	ERR_EHOSTDOWN = 112,
+	ERR_EHOSTUNREACH = 113,
+};
+
+static __always_inline void emit(struct sk_state *state, struct tcp_sock *tp, __u8 kind,
+				 __u8 end_reason, __u8 tcp_state, __u64 now)
+{
+	struct weir_ev_flow *ev = event_reserve(sizeof(*ev));
+
+	if (!ev)
+		return;
+	tcp_event_fill(ev, state, tp, kind, end_reason, tcp_state, now);
+	bpf_ringbuf_submit(ev, 0);
+}
+
+static __always_inline __u8 failed_connect_reason(const struct sk_state *state, int err)
+{
+	switch (err) {
+	case ERR_ECONNREFUSED:
+		return WEIR_EV_END_REFUSED;
+	case ERR_ETIMEDOUT:
+		return WEIR_EV_END_TIMEOUT;
+	case ERR_EHOSTUNREACH:
+	case ERR_ENETUNREACH:
+	case ERR_EHOSTDOWN:
+		return WEIR_EV_END_UNREACHABLE;
+	case 0:
+		return state->flags & SK_SYN_SENT ? WEIR_EV_END_ABORTED : WEIR_EV_END_LOCAL_ERROR;
+	default:
+		return WEIR_EV_END_ABORTED;
+	}
+}
+
+/*
+ * How an established connection ended, from the state it left and the error on the socket:
+ * tcp_reset() and tcp_write_err() set one before tcp_done(). No error and no FIN exchange behind
+ * it means that this side reset it (close() with unread data, SO_LINGER 0, data after close()).
+ */
+static __always_inline __u8 end_reason_of(int err, __u8 old_state)
+{
+	if (err == ERR_ETIMEDOUT)
+		return WEIR_EV_END_TIMEOUT;
+	if (err == ERR_EHOSTUNREACH || err == ERR_ENETUNREACH || err == ERR_EHOSTDOWN)
+		return WEIR_EV_END_UNREACHABLE;
+	if (err)
+		return WEIR_EV_END_RST;
+	if (old_state == STATE_ESTABLISHED || old_state == STATE_CLOSE_WAIT ||
+	    old_state == STATE_FIN_WAIT1)
+		return WEIR_EV_END_RST;
+	return WEIR_EV_END_FIN;
+}
+
+static __always_inline void closed(struct sk_state *state, struct tcp_sock *tp, __u8 old_state)
+{
+	int err = tp->inet_conn.icsk_inet.sk.sk_err;
+	__u64 now = bpf_ktime_get_ns();
+	__u8 reason;
+
+	if (state->flags & SK_ESTABLISHED)
+		reason = end_reason_of(err, old_state);
+	else if (state->flags & SK_CONNECTING)
+		reason = failed_connect_reason(state, err);
+	else
+		return;
+	emit(state, tp, WEIR_EV_CLOSE, reason, old_state, now);
+	state->flags = 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_set_state, struct sock *sk, int old_state, int new_state)
+{
+	struct sk_state *state;
+	struct tcp_sock *tp;
+
+	if (new_state != STATE_CLOSE || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	state = bpf_sk_storage_get(&sk_states, sk, 0, 0);
+	if (!state)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp)
+		closed(state, tp, old_state);
+	return 0;
+}
+
+static __always_inline void syn_sent(struct bpf_sock_ops *ctx, struct sk_state *state,
+				     struct tcp_sock *tp)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	/* A socket whose connect() the cgroup hook did not see: the kernel's own, MPTCP subflows. */
+	if (!(state->flags & SK_CONNECTING)) {
+		__builtin_memset(state, 0, sizeof(*state));
+		state->opened_ns = bpf_ktime_get_ns();
+		state->cgroup_id = sock_cgroup_id(sk);
+	}
+	state->cookie = bpf_get_socket_cookie(ctx);
+	state->role = WEIR_EV_ROLE_CLIENT;
+	state->protocol = IPPROTO_TCP;
+	state->flags = SK_CONNECTING | SK_SYN_SENT;
+	tuple_from_sock(state, sk);
+	if (!state->asked_port) {
+		addr_copy(state->asked, state->remote);
+		state->asked_port = state->remote_port;
+	}
+}
+
+static __always_inline void established(struct bpf_sock_ops *ctx, struct sk_state *state,
+					struct tcp_sock *tp, __u8 role)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u64 now = bpf_ktime_get_ns();
+
+	state->cookie = bpf_get_socket_cookie(ctx);
+	state->role = role;
+	state->protocol = IPPROTO_TCP;
+	state->flags = SK_ESTABLISHED;
+	state->established_ns = now;
+	state->reported_tx = 0;
+	state->reported_rx = 0;
+	if (role == WEIR_EV_ROLE_SERVER) {
+		state->cgroup_id = sock_cgroup_id(sk);
+		state->opened_ns = now;
+		state->asked_port = 0;
+		addr_clear(state->asked);
+	}
+	tuple_from_sock(state, sk);
+	isns_from_sock(state, tp->snd_una - (__u32)tp->bytes_acked,
+		       tp->rcv_nxt - (__u32)tp->bytes_received);
+	emit(state, tp, WEIR_EV_OPEN, WEIR_EV_END_NONE, STATE_ESTABLISHED, now);
+}
+
+static __always_inline void listening(struct sk_state *state)
+{
+	state->flags = SK_LISTENING;
+	state->protocol = IPPROTO_TCP;
+	owner_from_current(state);
+}
+
+SEC("sockops")
+int tcp_sockops(struct bpf_sock_ops *ctx)
+{
+	struct sk_state *state;
+	struct bpf_sock *bsk = ctx->sk;
+	struct tcp_sock *tp;
+	__u32 op = ctx->op;
+
+	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB &&
+	    op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB &&
+	    op != BPF_SOCK_OPS_STATE_CB)
+		return 1;
+	if (!bsk)
+		return 1;
+	tp = bpf_skc_to_tcp_sock(bsk);
+	if (!tp)
+		return 1;
+	if (op == BPF_SOCK_OPS_STATE_CB) {
+		state = bpf_sk_storage_get(&sk_states, bsk, 0, 0);
+		if (state && close_by_sockops && ctx->args[1] == STATE_CLOSE)
+			closed(state, tp, ctx->args[0]);
+		return 1;
+	}
+	state = bpf_sk_storage_get(&sk_states, bsk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!state) {
+		stats_add(seen);
+		stats_add(lost_storage_failed);
+		return 1;
+	}
+	switch (op) {
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		syn_sent(ctx, state, tp);
+		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		established(ctx, state, tp, WEIR_EV_ROLE_CLIENT);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		established(ctx, state, tp, WEIR_EV_ROLE_SERVER);
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB:
+		listening(state);
+		return 1;
+	}
+	if (close_by_sockops)
+		bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags |
+						       BPF_SOCK_OPS_STATE_CB_FLAG);
+	return 1;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * UDP datagrams and bytes by socket and peer. No hook above the packet has their lengths on every
+ * supported kernel, so this one runs for packets that reach or leave a socket; it leaves at once
+ * for everything but UDP. It never drops (the answer is always 1).
+ */
+#include "bpf/udp.bpf.h"
+
+/* Set by the loader: when this agent started, and for how long after it a bound socket that was
+ * there before may be answering what it was not seen to ask. */
+const volatile __u64 start_ns = 0;
+/* Set by the loader: the kernel lets a packet program ask for the current thread. */
+const volatile bool thread_known = false;
+
+#define ETH_P_IP 0x0800  /* include/uapi/linux/if_ether.h */
+#define ETH_P_IPV6 0x86DD
+#define IPPROTO_HOPOPTS 0
+#define IPPROTO_ROUTING 43
+#define IPPROTO_DSTOPTS 60
+#define MAX_EXTENSION_HEADERS 6
+
+struct ipv4_header {
+	__u8 version_ihl;
+	__u8 tos;
+	__be16 tot_len;
+	__be16 id;
+	__be16 frag_off;
+	__u8 ttl;
+	__u8 protocol;
+	__be16 check;
+	__be32 saddr;
+	__be32 daddr;
+};
+
+struct ipv6_header {
+	__be32 version_flow;
+	__be16 payload_len;
+	__u8 nexthdr;
+	__u8 hop_limit;
+	__u8 saddr[16];
+	__u8 daddr[16];
+};
+
+struct datagram {
+	__u8 source[16];
+	__u8 destination[16];
+	__u16 source_port;
+	__u16 destination_port;
+	__u32 bytes;      /* payload, all segments */
+	__u32 count;      /* datagrams: segments of a GSO or GRO packet */
+};
+
+/* The offset of the UDP header behind an IPv6 header, or 0. */
+static __always_inline __u32 v6_udp_offset(struct __sk_buff *skb, __u8 nexthdr)
+{
+	__u32 off = sizeof(struct ipv6_header);
+	__u8 ext[2];
+	int i;
+
+	for (i = 0; i < MAX_EXTENSION_HEADERS; i++) {
+		if (nexthdr == IPPROTO_UDP)
+			return off;
+		if (nexthdr != IPPROTO_HOPOPTS && nexthdr != IPPROTO_ROUTING &&
+		    nexthdr != IPPROTO_DSTOPTS)
+			return 0;
+		if (bpf_skb_load_bytes(skb, off, ext, sizeof(ext)))
+			return 0;
+		nexthdr = ext[0];
+		off += (ext[1] + 1) * 8;
+	}
+	return 0;
+}
+
+static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *dg)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__be16 ports[2];
+	__u32 off;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		struct ipv4_header *ip = data;
+
+		if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP)
+			return false;
+		addr_set_v4(dg->source, ip->saddr);
+		addr_set_v4(dg->destination, ip->daddr);
+		off = (ip->version_ihl & 0xf) * 4;
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6_header *ip = data;
+
+		if ((void *)(ip + 1) > end || ip->nexthdr == 6)
+			return false;
+		addr_copy(dg->source, ip->saddr);
+		addr_copy(dg->destination, ip->daddr);
+		off = v6_udp_offset(skb, ip->nexthdr);
+		if (!off)
+			return false;
+	} else {
+		return false;
+	}
+	if (bpf_skb_load_bytes(skb, off, ports, sizeof(ports)))
+		return false;
+	dg->source_port = bpf_ntohs(ports[0]);
+	dg->destination_port = bpf_ntohs(ports[1]);
+	dg->bytes = skb->len > off + 8 ? skb->len - off - 8 : 0;
+	dg->count = skb->gso_segs > 1 ? skb->gso_segs : 1;
+	return true;
+}
+
+/* Who sent first is the client, unless the socket was there before us and may just be answering;
+ * a port that bind() did not choose is known to nobody until its socket sends. */
+static __always_inline __u8 role_of(const struct sk_state *state, bool egress, __u64 now)
+{
+	if (state && (state->flags & SK_FOUND)) {
+		if (!(state->flags & SK_BOUND))
+			return WEIR_EV_ROLE_CLIENT;
+		if (now < start_ns + udp_idle_ns)
+			return WEIR_EV_ROLE_UNKNOWN;
+	}
+	return egress ? WEIR_EV_ROLE_CLIENT : WEIR_EV_ROLE_SERVER;
+}
+
+static __always_inline void remember_first_peer(struct sk_state *state,
+						const struct weir_ev_udp_key *key)
+{
+	if (__sync_fetch_and_add(&state->udp_peers, 1))
+		return;
+	state->cookie = key->cookie;
+	addr_copy(state->remote, key->remote);
+	state->remote_port = key->remote_port;
+	state->local_port = key->local_port;
+}
+
+static __always_inline void exchange_begin(struct __sk_buff *skb, struct bpf_sock *sk,
+					   const struct datagram *dg,
+					   const struct weir_ev_udp_key *key,
+					   const struct weir_ev_udp *first)
+{
+	struct weir_ev_flow *ev;
+	struct sk_state *state;
+
+	/* Another CPU may have been first: then only the counters are missing, and added. */
+	if (bpf_map_update_elem(&udp_flows, key, first, BPF_NOEXIST)) {
+		struct weir_ev_udp *udp = bpf_map_lookup_elem(&udp_flows, key);
+
+		if (!udp) {
+			stats_add(seen);
+			stats_add(lost_udp_table_full);
+			return;
+		}
+		__sync_fetch_and_add(&udp->tx_bytes, first->tx_bytes);
+		__sync_fetch_and_add(&udp->rx_bytes, first->rx_bytes);
+		__sync_fetch_and_add(&udp->tx_packets, first->tx_packets);
+		__sync_fetch_and_add(&udp->rx_packets, first->rx_packets);
+		return;
+	}
+	state = bpf_sk_storage_get(&sk_states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (state) {
+		state->protocol = IPPROTO_UDP;
+		remember_first_peer(state, key);
+	}
+	ev = event_reserve(sizeof(*ev));
+	if (!ev)
+		return;
+	udp_event_fill(ev, key, first, WEIR_EV_OPEN, WEIR_EV_END_NONE, first->opened_ns);
+	bpf_ringbuf_submit(ev, 0);
+}
+
+static __always_inline void backend_note(struct weir_ev_udp *udp,
+					 const struct weir_ev_udp_key *key,
+					 const struct datagram *dg)
+{
+	if (addr_eq(dg->destination, key->remote) && dg->destination_port == key->remote_port)
+		return;
+	addr_copy(udp->backend, dg->destination);
+	udp->backend_port = dg->destination_port;
+}
+
+/* The peer as the socket sees it: where it is connected to, or what this thread just asked
+ * sendmsg() for, or what the packet says. */
+static __always_inline void egress_remote(struct weir_ev_udp_key *key, struct bpf_sock *sk,
+					  const struct sk_state *state, const struct datagram *dg)
+{
+	if (sk->dst_port) {
+		if (sk->family == AF_INET6) {
+			__u32 *words = (__u32 *)key->remote;
+
+			words[0] = sk->dst_ip6[0];
+			words[1] = sk->dst_ip6[1];
+			words[2] = sk->dst_ip6[2];
+			words[3] = sk->dst_ip6[3];
+		} else {
+			addr_set_v4(key->remote, sk->dst_ip4);
+		}
+		key->remote_port = bpf_ntohs(sk->dst_port);
+		return;
+	}
+	if (thread_known && state && (state->flags & SK_HINTED) &&
+	    state->hint_tid == bpf_get_current_pid_tgid()) {
+		addr_copy(key->remote, state->asked);
+		key->remote_port = state->asked_port;
+		return;
+	}
+	addr_copy(key->remote, dg->destination);
+	key->remote_port = dg->destination_port;
+}
+
+static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
+{
+	struct weir_ev_udp_key key = {};
+	struct weir_ev_udp first = {}, *udp;
+	struct sk_state *state;
+	struct bpf_sock *sk;
+	struct datagram dg;
+	__u64 now;
+
+	if (!datagram_parse(skb, &dg))
+		return 1;
+	sk = skb->sk;
+	if (!sk)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || sk->protocol != IPPROTO_UDP)
+		return 1;
+	state = bpf_sk_storage_get(&sk_states, sk, 0, 0);
+	key.cookie = bpf_get_socket_cookie(skb);
+	key.local_port = sk->src_port;
+	if (egress) {
+		egress_remote(&key, sk, state, &dg);
+	} else {
+		addr_copy(key.remote, dg.source);
+		key.remote_port = dg.source_port;
+	}
+	now = bpf_ktime_get_ns();
+	udp = bpf_map_lookup_elem(&udp_flows, &key);
+	if (udp) {
+		udp->last_ns = now;
+		if (egress) {
+			__sync_fetch_and_add(&udp->tx_bytes, dg.bytes);
+			__sync_fetch_and_add(&udp->tx_packets, dg.count);
+			if (!udp->backend_port)
+				backend_note(udp, &key, &dg);
+		} else {
+			__sync_fetch_and_add(&udp->rx_bytes, dg.bytes);
+			__sync_fetch_and_add(&udp->rx_packets, dg.count);
+		}
+		return 1;
+	}
+	first.opened_ns = now;
+	first.last_ns = now;
+	first.cgroup_id = bpf_skb_cgroup_id(skb);
+	first.role = role_of(state, egress, now);
+	if (state) {
+		first.pid = state->pid;
+		first.netns = state->netns;
+		__builtin_memcpy(first.comm, state->comm, sizeof(first.comm));
+	}
+	addr_copy(first.local, egress ? dg.source : dg.destination);
+	if (egress) {
+		first.tx_bytes = dg.bytes;
+		first.tx_packets = dg.count;
+		backend_note(&first, &key, &dg);
+	} else {
+		first.rx_bytes = dg.bytes;
+		first.rx_packets = dg.count;
+	}
+	exchange_begin(skb, sk, &dg, &key, &first);
+	return 1;
+}
+
+SEC("cgroup_skb/egress")
+int udp_egress(struct __sk_buff *skb)
+{
+	return datagram_seen(skb, true);
+}
+
+SEC("cgroup_skb/ingress")
+int udp_ingress(struct __sk_buff *skb)
+{
+	return datagram_seen(skb, false);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#ifndef WEIR_BPF_WEIR_ABI_H
+#define WEIR_BPF_WEIR_ABI_H
+
+#include <linux/types.h>
+
+/*
+ * The one header that the BPF programs and userspace share: ring records, rows that iterators
+ * write, counters and the maps' values. Host byte order except addresses; addresses are 16 bytes
+ * in network order, IPv4 as ::ffff:a.b.c.d; instants are CLOCK_MONOTONIC nanoseconds. Every
+ * byte of a record is written before it is submitted, padding as zero.
+ */
+
+/* Raised with any change below: the agent refuses records of another version (it counts them). */
+#define WEIR_ABI_VERSION 1
+
+enum weir_ev_type {
+	WEIR_EV_FLOW = 1,   /* struct weir_ev_flow */
+	WEIR_EV_CGROUP = 2, /* struct weir_ev_cgroup */
+};
+
+/* The values of enum weir_input_kind, weir_role and weir_end_reason in flow/flow.h, restated
+ * because flow/ knows nothing of this header; bpf/decode.c asserts that they agree. */
+enum weir_ev_kind {
+	WEIR_EV_OPEN = 0,
+	WEIR_EV_UPDATE = 1,
+	WEIR_EV_CLOSE = 2,
+	WEIR_EV_FOUND = 3,
+};
+
+enum weir_ev_role {
+	WEIR_EV_ROLE_UNKNOWN = 0,
+	WEIR_EV_ROLE_CLIENT = 1,
+	WEIR_EV_ROLE_SERVER = 2,
+};
+
+enum weir_ev_end {
+	WEIR_EV_END_NONE = 0,
+	WEIR_EV_END_FIN = 1,
+	WEIR_EV_END_RST = 2,
+	WEIR_EV_END_REFUSED = 3,
+	WEIR_EV_END_TIMEOUT = 4,
+	WEIR_EV_END_UNREACHABLE = 5,
+	WEIR_EV_END_ABORTED = 6,
+	WEIR_EV_END_LOCAL_ERROR = 7,
+	WEIR_EV_END_SOCKET_CLOSED = 8,
+	WEIR_EV_END_IDLE = 9,
+};
+
+enum weir_ev_flag {
+	WEIR_EV_ESTABLISHED = 1 << 0, /* TCP: the handshake was completed */
+};
+
+struct weir_ev_hdr {
+	__u16 len;     /* of the whole record */
+	__u8 version;  /* WEIR_ABI_VERSION */
+	__u8 type;     /* enum weir_ev_type */
+	__u16 cpu;     /* that wrote it */
+	__u16 flags;   /* enum weir_ev_flag */
+	__u64 ts_ns;   /* of the event */
+};
+
+#define WEIR_EV_COMM_LEN 16
+
+/* One end of one connection, whole in itself: a lost record costs only what it said. */
+struct weir_ev_flow {
+	struct weir_ev_hdr hdr;
+	__u64 cookie;          /* of the socket */
+	__u64 cgroup_id;       /* cgroup v2; 0 unknown */
+	__u64 opened_ns;       /* connect() or handshake; 0 before the agent's time */
+	__u64 established_ns;  /* 0 not */
+	__u64 tx_bytes;        /* payload, retransmits not counted again */
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 rx_packets;
+	__u32 retransmits;
+	__u32 rtt_us;
+	__u32 rtt_min_us;
+	__u32 netns;           /* network namespace cookie (SO_NETNS_COOKIE), low 32 bits */
+	__u32 isn_local;       /* TCP initial sequence numbers; 0 unknown */
+	__u32 isn_remote;
+	__u32 pid;             /* tgid; 0 unknown */
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 asked_port;      /* with asked[]: what the process asked for; 0 none */
+	__u16 backend_port;    /* with backend[]: UDP, where netfilter sent it; 0 as remote */
+	__u8 kind;             /* enum weir_ev_kind */
+	__u8 role;             /* enum weir_ev_role */
+	__u8 protocol;         /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 end_reason;       /* enum weir_ev_end */
+	__u8 local[16];
+	__u8 remote[16];
+	__u8 asked[16];
+	__u8 backend[16];
+	char comm[WEIR_EV_COMM_LEN];
+};
+
+enum weir_ev_cgroup_op {
+	WEIR_EV_CGROUP_MADE = 1,
+	WEIR_EV_CGROUP_REMOVED = 2,
+};
+
+#define WEIR_EV_CGROUP_PATH_LEN 472
+
+struct weir_ev_cgroup {
+	struct weir_ev_hdr hdr;
+	__u64 id;
+	__u8 op;               /* enum weir_ev_cgroup_op */
+	__u8 pad[7];
+	char path[WEIR_EV_CGROUP_PATH_LEN];  /* NUL-terminated, cut if longer */
+};
+
+/* Per-CPU counters: seen = records submitted + every loss below. */
+struct weir_ev_stats {
+	__u64 seen;
+	__u64 lost_ringbuf_full;
+	__u64 lost_storage_failed;  /* no memory for a socket's storage */
+	__u64 lost_udp_table_full;  /* datagrams of exchanges the table had no room for */
+};
+
+/* Key and value of the map udp_flows: one exchange of one socket with one peer. */
+struct weir_ev_udp_key {
+	__u64 cookie;
+	__u8 remote[16];    /* as the socket sees it: the address asked for */
+	__u16 remote_port;
+	__u16 local_port;
+	__u32 pad;
+};
+
+struct weir_ev_udp {
+	__u64 cgroup_id;
+	__u64 opened_ns;
+	__u64 last_ns;
+	__u64 tx_bytes;
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 rx_packets;
+	__u64 reported_packets;  /* as of the last sweep */
+	__u32 netns;
+	__u32 pid;
+	__u16 backend_port;
+	__u8 role;
+	__u8 pad[5];
+	__u8 local[16];
+	__u8 backend[16];
+	char comm[WEIR_EV_COMM_LEN];
+};
+
+_Static_assert(sizeof(struct weir_ev_hdr) == 16, "weir_ev_hdr layout");
+_Static_assert(sizeof(struct weir_ev_flow) == 200, "weir_ev_flow layout");
+_Static_assert(sizeof(struct weir_ev_cgroup) == 504, "weir_ev_cgroup layout");
+_Static_assert(sizeof(struct weir_ev_stats) == 32, "weir_ev_stats layout");
+_Static_assert(sizeof(struct weir_ev_udp_key) == 32, "weir_ev_udp_key layout");
+_Static_assert(sizeof(struct weir_ev_udp) == 128, "weir_ev_udp layout");
+
+#endif
