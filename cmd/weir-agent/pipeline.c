@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/weir-agent/agent.h"
+#include "lib/log.h"
+
+void pipeline_on_flow_input(void *ctx, const struct weir_flow_input *input)
+{
+	struct agent *agent = ctx;
+
+	if (weir_correlate_input(agent->correlate, input, weir_time_mono_ns()) < 0)
+		agent->no_memory++;
+}
+
+void pipeline_on_cgroup(void *ctx, const struct weir_cgroup_event *event)
+{
+	struct agent *agent = ctx;
+
+	if (!event->made) {
+		weir_store_remove_cgroup(agent->store, event->id, event->time_ns);
+	} else if (weir_store_add_cgroup(agent->store, event->id, event->path) < 0) {
+		agent->no_memory++;
+		return;
+	}
+	agent->cgroup_events++;
+}
+
+/* A socket on this node says by its cgroup who it is; of the others only the address is known. */
+static const struct weir_identity *identify(struct agent *agent, const struct weir_flow_end *end,
+					    const struct weir_addr *addr, uint64_t when_ns)
+{
+	if (end->cookie)
+		return weir_store_by_cgroup(agent->store, end->cgroup_id);
+	return weir_store_by_ip(agent->store, addr, when_ns);
+}
+
+static const struct weir_service_name *service_of(struct agent *agent,
+						  const struct weir_flow *flow, uint64_t when_ns)
+{
+	const struct weir_addr *addr = &flow->asked_addr;
+	uint16_t port = flow->asked_port;
+
+	if (weir_addr_is_none(addr)) {
+		addr = &flow->destination_addr;
+		port = flow->destination_port;
+	}
+	return weir_store_service(agent->store, addr, port, flow->protocol, when_ns);
+}
+
+void pipeline_on_flow(void *ctx, const struct weir_flow *flow)
+{
+	struct agent *agent = ctx;
+	uint64_t when_ns = flow->opened_ns ? flow->opened_ns : flow->time_ns;
+	const struct weir_service_name *service = service_of(agent, flow, when_ns);
+	struct weir_record record = {
+		.kind = WEIR_RECORD_FLOW,
+		.time_ns = weir_clock_real_ns(&agent->clock, flow->time_ns),
+	};
+
+	record.flow = *flow;
+	/* References are taken at once: a second lookup may replace what the first one lent. */
+	record.source = weir_identity_ref(identify(agent, &flow->source, &flow->source_addr,
+						   when_ns));
+	record.destination = weir_identity_ref(identify(agent, &flow->destination,
+							&flow->destination_addr, when_ns));
+	record.service = service ? weir_service_name_ref(service) : NULL;
+	if (flow->opened_ns)
+		record.opened_ns = weir_clock_real_ns(&agent->clock, flow->opened_ns);
+	weir_history_push(agent->history, &record);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/weir-agent/settings.h"
+
+#include "lib/time.h"
+
+#define FIELD(field_) .offset = offsetof(struct settings, field_)
+
+static const struct weir_option table[] = {
+	{ .type = WEIR_OPTION_GROUP, .name = "What is watched" },
+	{ .name = "cgroup-root", .type = WEIR_OPTION_STRING, FIELD(cgroup_root), .metavar = "DIR",
+	  .help = "Watch only the sockets of this cgroup v2 directory and below (default: all)" },
+	{ .name = "flow-interval", .type = WEIR_OPTION_DURATION, FIELD(flow_interval_ns),
+	  .def = "5s", .min = 100 * WEIR_NS_PER_MS, .max = 3600 * WEIR_NS_PER_SEC,
+	  .help = "How often a live connection that moved data is reported" },
+	{ .name = "idle-timeout", .type = WEIR_OPTION_DURATION, FIELD(idle_timeout_ns), .def = "15s",
+	  .min = WEIR_NS_PER_SEC, .max = 3600 * WEIR_NS_PER_SEC,
+	  .help = "After how long without a datagram a UDP exchange has ended" },
+
+	{ .type = WEIR_OPTION_GROUP, .name = "Names" },
+	{ .name = "k8s-source", .type = WEIR_OPTION_STRING, FIELD(k8s_source), .metavar = "dir:PATH",
+	  .help = "A directory of Kubernetes manifests that name pods, Services and nodes" },
+	{ .name = "node-name", .type = WEIR_OPTION_STRING, FIELD(node_name), .metavar = "NAME",
+	  .env = "NODE_NAME", .help = "The name of this node (default: the host name)" },
+
+	{ .type = WEIR_OPTION_GROUP, .name = "Serving" },
+	{ .name = "listen", .type = WEIR_OPTION_LIST, FIELD(listen), .metavar = "ENDPOINT",
+	  .def = "unix:/run/weir/weir.sock,127.0.0.1:4246",
+	  .help = "Where to serve, unix:PATH or HOST:PORT; may be repeated" },
+	{ .name = "max-clients", .type = WEIR_OPTION_UINT, FIELD(max_clients), .def = "64", .min = 1,
+	  .max = 10000, .help = "Clients served at once; more are turned away" },
+
+	{ .type = WEIR_OPTION_GROUP, .name = "Memory" },
+	{ .name = "history-bytes", .type = WEIR_OPTION_BYTES, FIELD(history_bytes), .def = "4Mi",
+	  .min = 64 << 10, .help = "Memory for the latest records, from which clients are served" },
+	{ .name = "max-connections", .type = WEIR_OPTION_UINT, FIELD(max_connections),
+	  .def = "131072", .min = 64, .max = 1 << 26,
+	  .help = "Connections kept in mind at once; beyond it the least active are let go" },
+	{ .name = "ring-bytes", .type = WEIR_OPTION_BYTES, FIELD(ring_bytes), .def = "2Mi",
+	  .min = 64 << 10, .max = 1 << 30,
+	  .help = "Size of the kernel's ring buffer, a power of two" },
+	{ .name = "udp-flows", .type = WEIR_OPTION_UINT, FIELD(udp_flows), .def = "262144",
+	  .min = 64, .max = 1 << 26, .help = "UDP exchanges the kernel keeps count of at once" },
+
+	{ .type = WEIR_OPTION_GROUP, .name = "Other" },
+	{ .name = "log-level", .type = WEIR_OPTION_CHOICE, FIELD(log_level), .def = "info",
+	  .choices = "error|warn|info|debug", .help = "What is logged to standard error" },
+	{ 0 },
+};
+
+const struct weir_options settings_options = {
+	.command = "weir-agent",
+	.about = "Watches every connection of this node's sockets and streams who talks to whom.",
+	.table = table,
+};

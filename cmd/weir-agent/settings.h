@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_CMD_WEIR_AGENT_SETTINGS_H
+#define WEIR_CMD_WEIR_AGENT_SETTINGS_H
+
+#include <stdint.h>
+
+#include "cmd/options.h"
+
+/** struct settings - the agent's command line; units as in the table of settings.c. */
+struct settings {
+	struct weir_option_list listen;
+	const char *k8s_source;
+	const char *node_name;
+	const char *cgroup_root;
+	uint64_t flow_interval_ns;
+	uint64_t idle_timeout_ns;
+	uint64_t history_bytes;
+	uint64_t max_connections;
+	uint64_t max_clients;
+	uint64_t ring_bytes;
+	uint64_t udp_flows;
+	const char *log_level;
+};
+
+extern const struct weir_options settings_options;
+
+#endif
