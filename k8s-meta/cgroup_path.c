@@ -157,7 +157,11 @@ static bool read_colon_form(const struct part *part, struct weir_cgroup_path *pa
  */
 static bool find_pod(const char *path, struct weir_cgroup_path *parsed)
 {
-	enum { OUTSIDE, IN_KUBEPODS, IN_QOS } state = OUTSIDE;
+	enum {
+		OUTSIDE,
+		IN_KUBEPODS,
+		IN_QOS
+	} state = OUTSIDE;
 	const char *cursor = path;
 	struct part part;
 

@@ -25,7 +25,8 @@ struct weir_cgroup_path {
  *
  * Source: kubernetes pkg/kubelet/cm/cgroup_manager_linux.go (both drivers), the runtimes' scope
  *         prefixes cri-containerd-, crio-, crio-conmon-, docker-, libpod-; a kubelet --cgroup-root
- *         and nested cgroups inside a container are seen through.
+ *         and nested cgroups inside a container are seen through. Of pods within pods the
+ *         outermost counts, and nothing below user.slice is a pod: users name their own cgroups.
  * Errors: none; what is not recognised is no pod.
  */
 void weir_cgroup_path_parse(const char *path, struct weir_cgroup_path *ret_parsed);

@@ -18,8 +18,8 @@ static void unescape(char *text)
 	char *out = text;
 
 	for (const char *in = text; *in; out++) {
-		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] >= '0' &&
-		    in[2] <= '7' && in[3] >= '0' && in[3] <= '7') {
+		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] >= '0' && in[2] <= '7' &&
+		    in[3] >= '0' && in[3] <= '7') {
 			*out = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + (in[3] - '0'));
 			in += 4;
 		} else {
@@ -32,7 +32,11 @@ static void unescape(char *text)
 /* "36 35 98:0 /root /mount rw,noatime master:1 - cgroup2 cgroup rw": true for a cgroup2 line. */
 static bool parse_line(char *line, char **ret_root, char **ret_mount)
 {
-	enum { FIELD_ROOT = 3, FIELD_MOUNT = 4, FIELD_OPTIONAL = 6 };
+	enum {
+		FIELD_ROOT = 3,
+		FIELD_MOUNT = 4,
+		FIELD_OPTIONAL = 6
+	};
 	char *save = NULL, *root = NULL, *mount = NULL;
 	int field = 0;
 
@@ -169,8 +173,8 @@ static int open_cgroup(int root, const char *path, uint64_t *ret_id)
 }
 
 /* Tell @fn of one cgroup and put its children on the stack. Takes over @fd. */
-static int visit_one(int fd, uint64_t id, const char *path, struct visit **stack,
-		     weir_cgroup_fn fn, void *ctx)
+static int visit_one(int fd, uint64_t id, const char *path, struct visit **stack, weir_cgroup_fn fn,
+		     void *ctx)
 {
 	_cleanup_fd_ int owned = fd;
 	int code = fn(ctx, id, *path ? path : "/");

@@ -149,7 +149,7 @@ void weir_claim_table_end(struct weir_claim_table *table, struct weir_claim_list
 {
 	struct weir_claim *claim;
 
-	LIST_FOREACH(claim, &owner->claims, owned) {
+	for (claim = LIST_FIRST(&owner->claims); claim; claim = LIST_NEXT(claim, owned)) {
 		if (claim->until_ns != WEIR_CLAIM_OPEN || claim->round == table->round)
 			continue;
 		claim->until_ns = now_ns;
@@ -172,7 +172,7 @@ void weir_claim_table_expire(struct weir_claim_table *table, uint64_t before_ns)
 		free_claim(table, claim);
 }
 
-/* The first of the rest that holds: an instant before all claims on the key counts as within each. */
+/* The first that holds from @claim on; @early: the instant is before all of the key's claims. */
 static const struct weir_claim *first_that_holds(const struct weir_claim *claim, uint64_t at_ns,
 						 bool early)
 {
@@ -196,8 +196,7 @@ const struct weir_claim *weir_claim_table_lookup(const struct weir_claim_table *
 						 const void *key_bytes, uint64_t at_ns,
 						 bool *ret_known)
 {
-	const struct weir_claim_key *key =
-		weir_map_lookup(&table->keys, key_bytes, table->key_len);
+	const struct weir_claim_key *key = weir_map_lookup(&table->keys, key_bytes, table->key_len);
 
 	if (ret_known)
 		*ret_known = key != NULL;

@@ -108,8 +108,7 @@ void weir_claim_table_expire(struct weir_claim_table *table, uint64_t before_ns)
  * @ret_known: whether the key is or was claimed; may be NULL.
  */
 const struct weir_claim *weir_claim_table_lookup(const struct weir_claim_table *table,
-						 const void *key, uint64_t at_ns,
-						 bool *ret_known);
+						 const void *key, uint64_t at_ns, bool *ret_known);
 
 const struct weir_claim *weir_claim_next(const struct weir_claim *claim, uint64_t at_ns);
 

@@ -104,7 +104,8 @@ static int decode_labels(const struct weir_field *metadata, struct weir_object *
 				  sizeof(*labels));
 	if (!labels)
 		return -ENOMEM;
-	json_object_object_foreach(map.value, key, value) {
+	json_object_object_foreach(map.value, key, value)
+	{
 		struct weir_field field = { .decoder = decoder, .up = &map, .key = key };
 
 		if (strlen(key) > WEIR_FIELD_STR_MAX)

@@ -4,10 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const status_lists[] = {
-	"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"
+static const char *const status_lists[] = { "containerStatuses", "initContainerStatuses",
+					    "ephemeralContainerStatuses" };
+enum {
+	STATUS_LISTS = sizeof(status_lists) / sizeof(status_lists[0])
 };
-enum { STATUS_LISTS = sizeof(status_lists) / sizeof(status_lists[0]) };
 
 /* "containerd://0f3a…" */
 static const char *strip_scheme(const char *id)

@@ -97,8 +97,7 @@ int weir_field_get(const struct weir_field *object, const char *key, enum json_t
 	return 1;
 }
 
-int weir_field_items(const struct weir_field *object, const char *key,
-		     struct weir_field *ret_array)
+int weir_field_items(const struct weir_field *object, const char *key, struct weir_field *ret_array)
 {
 	int r = weir_field_get(object, key, json_type_array, ret_array);
 	size_t n;

@@ -134,10 +134,12 @@ int weir_identity_new(const struct weir_identity *like, struct weir_labels *labe
 		      struct weir_identity **ret_identity)
 {
 	const char *const from[] = {
-		like->namespace_, like->pod_name, like->pod_uid, like->container,
+		like->namespace_,    like->pod_name,      like->pod_uid,   like->container,
 		like->workload_name, like->workload_kind, like->node_name, like->unit,
 	};
-	enum { STRINGS = sizeof(from) / sizeof(from[0]) };
+	enum {
+		STRINGS = sizeof(from) / sizeof(from[0])
+	};
 	struct identity_box *box;
 	size_t len = 0;
 	char *out;
@@ -151,10 +153,10 @@ int weir_identity_new(const struct weir_identity *like, struct weir_labels *labe
 	out = box->strings;
 
 	const char **const to[STRINGS] = {
-		&box->identity.namespace_, &box->identity.pod_name,
-		&box->identity.pod_uid, &box->identity.container,
+		&box->identity.namespace_,    &box->identity.pod_name,
+		&box->identity.pod_uid,       &box->identity.container,
 		&box->identity.workload_name, &box->identity.workload_kind,
-		&box->identity.node_name, &box->identity.unit,
+		&box->identity.node_name,     &box->identity.unit,
 	};
 	for (size_t i = 0; i < STRINGS; i++) {
 		*to[i] = out;

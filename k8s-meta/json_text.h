@@ -11,7 +11,7 @@
  *         WEIR_YAML_DEPTH_MAX, not UTF-8, cut off, or followed by anything but white space;
  *         -ENOMEM; what @fn returned.
  */
-int weir_json_read(const char *text, size_t len, const char *input, weir_document_fn fn,
-		   void *ctx, struct weir_error *err);
+int weir_json_read(const char *text, size_t len, const char *input, weir_document_fn fn, void *ctx,
+		   struct weir_error *err);
 
 #endif

@@ -22,7 +22,7 @@
 /* What is left is read in the next turn of the loop. */
 #define READS_PER_DISPATCH 64
 
-#define DIR_EVENTS                                                                            \
+#define DIR_EVENTS                                                                               \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF | \
 	 IN_MOVE_SELF | IN_ONLYDIR)
 
@@ -123,30 +123,31 @@ static int watch(struct weir_manifest *source, const char *path)
 	return 0;
 }
 
-static int load(struct weir_manifest *source, struct weir_manifest_file *file)
+static int load(struct weir_manifest *source, struct weir_manifest_file *file,
+		struct weir_error *err)
 {
-	struct weir_error err = { 0 };
-	int r = weir_manifest_set_load(&source->set, file, weir_time_mono_ns(), &err);
+	int r = weir_manifest_set_load(&source->set, file, weir_time_mono_ns(), err);
 
-	return report(source, r, &err);
+	return report(source, r, err);
 }
 
 static bool is_unchanged(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino && a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
 	       a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static int scan_file(struct weir_manifest *source, const char *path, const struct stat *st)
+static int scan_file(struct weir_manifest *source, const char *path, const struct stat *st,
+		     struct weir_error *err)
 {
 	struct weir_manifest_file *file = weir_manifest_set_get(&source->set, path);
 
 	if (!file)
-		return -ENOMEM;
+		return weir_error_set(err, -ENOMEM, "%s: out of memory", path);
 	file->seen = source->scan;
-	return is_unchanged(&file->stat, st) ? 0 : load(source, file);
+	return is_unchanged(&file->stat, st) ? 0 : load(source, file, err);
 }
 
 static int scan_dir(struct weir_manifest *source, const char *path, unsigned int depth,
@@ -159,7 +160,7 @@ static int scan_entry(struct weir_manifest *source, const char *dir, const char 
 	struct stat st, target;
 
 	if (!path)
-		return -ENOMEM;
+		return weir_error_set(err, -ENOMEM, "%s: out of memory", dir);
 	/* Links to files are followed, links to directories could lead round in circles. */
 	if (lstat(path, &st) < 0 || stat(path, &target) < 0)
 		return errno == ENOENT ? 0
@@ -169,7 +170,7 @@ static int scan_entry(struct weir_manifest *source, const char *dir, const char 
 		return depth < DEPTH_MAX ? scan_dir(source, path, depth + 1, err) : 0;
 	if (S_ISDIR(target.st_mode) || !weir_manifest_is_name(name))
 		return 0;
-	return scan_file(source, path, &target);
+	return scan_file(source, path, &target, err);
 }
 
 static int is_visible(const struct dirent *entry)
@@ -341,10 +342,10 @@ static void note_event(struct weir_manifest *source, const struct inotify_event 
 	if (!dir)
 		return;
 	if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF)) && !strcmp(dir->path, source->path))
-		(void)report(source,
-			     weir_error_set(&err, -ENOENT, "%s: the directory went away",
-					    source->path),
-			     &err);
+		(void)report(
+			source,
+			weir_error_set(&err, -ENOENT, "%s: the directory went away", source->path),
+			&err);
 	if (event->mask & IN_IGNORED) {
 		(void)weir_map_remove(&source->dirs, &dir->wd, sizeof(dir->wd));
 		free_dir(dir);
@@ -376,18 +377,19 @@ static void read_events(struct weir_manifest *source)
 static void load_present(struct weir_manifest *source)
 {
 	struct weir_manifest_file *file = TAILQ_FIRST(&source->set.stale), *next;
+	struct weir_error err = { 0 };
 
 	for (; file; file = next) {
 		struct stat st;
 
 		next = TAILQ_NEXT(file, stale);
-		file->is_absent = stat(file->path, &st) < 0 &&
-				  (errno == ENOENT || errno == ENOTDIR);
+		file->is_absent =
+			stat(file->path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
 		if (file->is_absent)
 			continue;
 		weir_manifest_set_unmark(&source->set, file);
 		file->seen = source->scan;
-		(void)load(source, file);
+		(void)load(source, file, &err);
 	}
 }
 

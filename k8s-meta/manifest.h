@@ -7,9 +7,10 @@
 
 /*
  * A directory of ordinary Kubernetes manifests as the source of the store: every *.yaml, *.yml
- * and *.json below it (one level of symlinks, no recursion into ..data), several documents per
- * YAML file and v1 List objects allowed. Pod (with status), Service, EndpointSlice
- * (discovery.k8s.io/v1), Namespace, Node are read; other kinds are skipped.
+ * and *.json below it, several documents per YAML file and v1 List objects allowed. Links to
+ * files are followed; links to directories and hidden names are not, so nothing recurses into
+ * ..data. Pod (with status), Service, EndpointSlice (discovery.k8s.io/v1), Namespace, Node are
+ * read; other kinds are skipped. An object in several files is as the file read last says.
  */
 struct weir_manifest;
 

@@ -28,8 +28,8 @@ static bool ends_with(const char *text, const char *suffix)
 
 bool weir_manifest_is_name(const char *name)
 {
-	return name[0] != '.' && (ends_with(name, ".yaml") || ends_with(name, ".yml") ||
-				  ends_with(name, ".json"));
+	return name[0] != '.' &&
+	       (ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json"));
 }
 
 static int on_document(void *ctx, struct json_object *document, unsigned long line)

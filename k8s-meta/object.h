@@ -49,7 +49,7 @@ struct weir_pod {
 	const char *workload_name;  /* as Hubble derives it: Deployment, not ReplicaSet */
 	const char *workload_kind;
 	bool host_network;
-	bool finished;              /* phase Succeeded or Failed: its IPs are not its own any more */
+	bool finished;              /* phase Succeeded or Failed: its IPs are its own no more */
 	bool terminating;           /* has a deletionTimestamp; still owns its IPs */
 	struct weir_addrs ips;
 	const struct weir_container *containers;

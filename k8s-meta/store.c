@@ -73,8 +73,8 @@ static const struct weir_claim *best_owner(const struct weir_claim *claim, uint6
 	return best;
 }
 
-const struct weir_identity *weir_store_by_ip(struct weir_store *store,
-					     const struct weir_addr *addr, uint64_t mono_ns)
+const struct weir_identity *weir_store_by_ip(struct weir_store *store, const struct weir_addr *addr,
+					     uint64_t mono_ns)
 {
 	const struct weir_claim *claim;
 	bool known;
@@ -108,7 +108,8 @@ const struct weir_service_name *weir_store_service(struct weir_store *store,
 						   uint8_t protocol, uint64_t mono_ns)
 {
 	struct weir_port_key key = { .addr = *addr, .port = port, .protocol = protocol };
-	const struct weir_claim *claim = weir_claim_table_lookup(&store->ports, &key, mono_ns, NULL);
+	const struct weir_claim *claim =
+		weir_claim_table_lookup(&store->ports, &key, mono_ns, NULL);
 	const struct weir_claim *best = claim;
 	bool is_one = true;
 
@@ -116,8 +117,7 @@ const struct weir_service_name *weir_store_service(struct weir_store *store,
 		if (claim->kind < best->kind) {
 			best = claim;
 			is_one = true;
-		} else if (claim->kind == best->kind &&
-			   claim->owner->value != best->owner->value) {
+		} else if (claim->kind == best->kind && claim->owner->value != best->owner->value) {
 			is_one = false;
 		}
 	}

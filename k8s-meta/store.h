@@ -35,9 +35,12 @@ const struct weir_identity *weir_store_by_cgroup(struct weir_store *store, uint6
  * @mono_ns: CLOCK_MONOTONIC; an address used by one pod after another is told apart by it.
  * Returns:  borrowed, never NULL: a pod (never a hostNetwork one: its address is the node's), a
  *           node (HOST when it is this one), WORLD, or UNKNOWN for link-local and loopback.
+ *           UNKNOWN too for an address of a Service, and for one that was in the cluster at some
+ *           time but whose owner at that instant is not known: WORLD is only what never was. An
+ *           instant before the first owner known is that owner's, if it is the only one.
  */
-const struct weir_identity *weir_store_by_ip(struct weir_store *store,
-					     const struct weir_addr *addr, uint64_t mono_ns);
+const struct weir_identity *weir_store_by_ip(struct weir_store *store, const struct weir_addr *addr,
+					     uint64_t mono_ns);
 
 /**
  * weir_store_service() - the Service behind an address, port and protocol: by ClusterIP,
@@ -73,6 +76,7 @@ int weir_store_set_node_name(struct weir_store *store, const char *name);
 /** weir_store_add_host_addr() - an address of this machine (from its interfaces). */
 int weir_store_add_host_addr(struct weir_store *store, const struct weir_addr *addr);
 
+/** struct weir_store_stats - what is there now; endpoints are addresses times ports. */
 struct weir_store_stats {
 	size_t pods, services, endpoints, nodes, namespaces, cgroups;
 };

@@ -47,7 +47,7 @@ void weir_uid_changed(struct weir_uid *uid)
 {
 	struct weir_cgroup *cgroup;
 
-	LIST_FOREACH(cgroup, &uid->cgroups, of_uid)
+	for (cgroup = LIST_FIRST(&uid->cgroups); cgroup; cgroup = LIST_NEXT(cgroup, of_uid))
 		drop_identity(cgroup);
 }
 
@@ -55,7 +55,7 @@ bool weir_uid_in_use(const struct weir_uid *uid)
 {
 	const struct weir_cgroup *cgroup;
 
-	LIST_FOREACH(cgroup, &uid->cgroups, of_uid) {
+	for (cgroup = LIST_FIRST(&uid->cgroups); cgroup; cgroup = LIST_NEXT(cgroup, of_uid)) {
 		if (cgroup->gone_ns == WEIR_STORE_PRESENT)
 			return true;
 	}
@@ -93,8 +93,8 @@ static bool is_same(const struct weir_cgroup *cgroup, const struct weir_cgroup_p
 	       !strcmp(cgroup->text, parsed->container_id);
 }
 
-static int make_cgroup(struct weir_store *store, uint64_t id,
-		       const struct weir_cgroup_path *parsed, struct weir_cgroup **ret_cgroup)
+static int make_cgroup(struct weir_store *store, uint64_t id, const struct weir_cgroup_path *parsed,
+		       struct weir_cgroup **ret_cgroup)
 {
 	const char *text = parsed->is_pod ? parsed->container_id : parsed->unit;
 	size_t size = strlen(text) + 1;
@@ -174,12 +174,13 @@ void weir_cgroups_done(struct weir_store *store)
 
 static int make_identity(const struct weir_store *store, struct weir_cgroup *cgroup)
 {
-	struct weir_identity like = { .kind = WEIR_IDENTITY_HOST, .unit = cgroup->text,
+	struct weir_identity like = { .kind = WEIR_IDENTITY_HOST,
+				      .unit = cgroup->text,
 				      .node_name = store->node_name };
 
 	if (cgroup->uid && cgroup->uid->pod) {
-		cgroup->identity = weir_pod_identity(cgroup->uid->pod, cgroup->text,
-						     &cgroup->container);
+		cgroup->identity =
+			weir_pod_identity(cgroup->uid->pod, cgroup->text, &cgroup->container);
 		return cgroup->identity ? 0 : -ENOMEM;
 	}
 	if (cgroup->uid)

@@ -35,7 +35,7 @@ struct weir_entry {
 	enum weir_object_kind kind;
 	struct weir_claim_list addrs;  /* in store->ips */
 	struct weir_claim_list ports;  /* in store->ports */
-	const char *uid;
+	const char *uid;               /* a pod's: in uids[0] */
 	size_t key_len;
 	char *key;                     /* kind, namespace, NUL, name */
 };
@@ -51,11 +51,13 @@ struct weir_uid {
 
 struct weir_store_container {
 	const char *name;
-	const char *id;
+	uint64_t id_hash;                /* weir_hash_bytes(): ids are long and just compared */
 	struct weir_identity *identity;  /* made when first asked for */
 };
 
-enum { WEIR_POD_UIDS = 2 };            /* metadata.uid and a static pod's config hash */
+enum {
+	WEIR_POD_UIDS = 2
+}; /* metadata.uid and a static pod's config hash */
 
 struct weir_pod_entry {
 	struct weir_entry entry;
@@ -146,8 +148,7 @@ void weir_service_names_done(struct weir_store *store);
 /* store_object.c */
 /** weir_entry_set_addrs() - the addresses @entry has from @mono_ns on. */
 int weir_entry_set_addrs(struct weir_store *store, struct weir_entry *entry,
-			 const struct weir_addrs *addrs, enum weir_ip_claim kind,
-			 uint64_t mono_ns);
+			 const struct weir_addrs *addrs, enum weir_ip_claim kind, uint64_t mono_ns);
 void weir_entries_expire(struct weir_store *store, uint64_t before_ns);
 void weir_entries_done(struct weir_store *store);
 

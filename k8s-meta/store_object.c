@@ -29,8 +29,8 @@ static void write_key(char *out, enum weir_object_kind kind, const char *namespa
 	(void)stpcpy(stpcpy(out, namespace_) + 1, name);
 }
 
-static int find_entry(struct weir_store *store, enum weir_object_kind kind,
-		      const char *namespace_, const char *name, struct weir_entry **ret_entry)
+static int find_entry(struct weir_store *store, enum weir_object_kind kind, const char *namespace_,
+		      const char *name, struct weir_entry **ret_entry)
 {
 	size_t len = key_len(namespace_, name);
 	_cleanup_free_ char *key = malloc(len + 1);
@@ -42,14 +42,15 @@ static int find_entry(struct weir_store *store, enum weir_object_kind kind,
 	return 0;
 }
 
-/* One allocation: the entry of its kind, its key, its UID. */
+/* One allocation: the entry of its kind, its key, its UID (but a pod shares that with its
+ * cgroups). */
 static int add_entry(struct weir_store *store, const struct weir_object *object,
 		     struct weir_entry **ret_entry)
 {
 	size_t size = entry_sizes[object->kind];
 	size_t len = key_len(object->namespace_, object->name);
-	struct weir_entry *entry = malloc(size + len + 1 + strlen(object->uid) + 1);
-	char *uid;
+	const char *uid = object->kind == WEIR_OBJECT_POD ? "" : object->uid;
+	struct weir_entry *entry = malloc(size + len + 1 + strlen(uid) + 1);
 
 	if (!entry)
 		return -ENOMEM;
@@ -59,9 +60,8 @@ static int add_entry(struct weir_store *store, const struct weir_object *object,
 	entry->key = (char *)entry + size;
 	entry->key_len = len;
 	write_key(entry->key, object->kind, object->namespace_, object->name);
-	uid = entry->key + len + 1;
-	(void)stpcpy(uid, object->uid);
-	entry->uid = uid;
+	entry->uid = entry->key + len + 1;
+	(void)stpcpy(entry->key + len + 1, uid);
 	weir_claim_list_init(&entry->addrs, entry);
 	weir_claim_list_init(&entry->ports, NULL);
 	if (weir_map_add(&store->objects, entry->key, entry->key_len, entry) < 0) {
@@ -98,8 +98,7 @@ static void retire(struct weir_store *store, struct weir_entry *entry, uint64_t 
 }
 
 int weir_entry_set_addrs(struct weir_store *store, struct weir_entry *entry,
-			 const struct weir_addrs *addrs, enum weir_ip_claim kind,
-			 uint64_t mono_ns)
+			 const struct weir_addrs *addrs, enum weir_ip_claim kind, uint64_t mono_ns)
 {
 	int r = 0;
 
@@ -162,9 +161,8 @@ int weir_store_apply(struct weir_store *store, const struct weir_object *object,
 	return r < 0 ? r : update(store, entry, object, mono_ns);
 }
 
-void weir_store_delete(struct weir_store *store, enum weir_object_kind kind,
-		       const char *namespace_, const char *name, const char *uid,
-		       uint64_t mono_ns)
+void weir_store_delete(struct weir_store *store, enum weir_object_kind kind, const char *namespace_,
+		       const char *name, const char *uid, uint64_t mono_ns)
 {
 	struct weir_entry *entry = NULL;
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One allocation: the array, then the strings. */
+/* One allocation: the array, then the names. */
 static int copy_containers(const struct weir_pod *pod, struct weir_store_container **ret_copy)
 {
 	size_t bytes = pod->n_containers * sizeof(**ret_copy);
@@ -13,16 +13,18 @@ static int copy_containers(const struct weir_pod *pod, struct weir_store_contain
 	char *out;
 
 	for (size_t i = 0; i < pod->n_containers; i++)
-		bytes += strlen(pod->containers[i].name) + 1 + strlen(pod->containers[i].id) + 1;
+		bytes += strlen(pod->containers[i].name) + 1;
 	copy = malloc(bytes + 1);
 	if (!copy)
 		return -ENOMEM;
 	out = (char *)(copy + pod->n_containers);
 	for (size_t i = 0; i < pod->n_containers; i++) {
-		copy[i] = (struct weir_store_container){ .name = out };
+		const char *id = pod->containers[i].id;
+
+		copy[i] =
+			(struct weir_store_container){ .name = out,
+						       .id_hash = weir_hash_bytes(id, strlen(id)) };
 		out = stpcpy(out, pod->containers[i].name) + 1;
-		copy[i].id = out;
-		out = stpcpy(out, pod->containers[i].id) + 1;
 	}
 	*ret_copy = copy;
 	return 0;
@@ -108,6 +110,7 @@ int weir_pod_update(struct weir_store *store, struct weir_pod_entry *pod,
 	pod->n_containers = object->pod.n_containers;
 
 	r = take_uid(store, pod, 0, object->uid);
+	pod->entry.uid = pod->uids[0] ? pod->uids[0]->text : "";
 	if (r >= 0)
 		r = take_uid(store, pod, 1, object->pod.config_hash);
 	if (r >= 0)
@@ -136,11 +139,12 @@ static int container_identity(const struct weir_pod_entry *pod, const char *name
 struct weir_identity *weir_pod_identity(struct weir_pod_entry *pod, const char *container_id,
 					char **name)
 {
+	uint64_t hash = weir_hash_bytes(container_id, strlen(container_id));
 	struct weir_store_container *container = NULL;
 	struct weir_identity *identity = NULL;
 
 	for (size_t i = 0; i < pod->n_containers && *container_id && !container; i++) {
-		if (!strcmp(pod->containers[i].id, container_id))
+		if (pod->containers[i].id_hash == hash)
 			container = &pod->containers[i];
 	}
 	if (container) {

@@ -21,8 +21,7 @@ static int get_name(struct weir_store *store, const char *namespace_, const char
 
 	if (r < 0)
 		return r;
-	known = weir_map_lookup(&store->service_names, service->namespace_,
-				name_key_len(service));
+	known = weir_map_lookup(&store->service_names, service->namespace_, name_key_len(service));
 	if (known) {
 		weir_service_name_unref(service);
 		*ret_service = weir_service_name_ref(known);

@@ -16,16 +16,14 @@
  * Owner:  @object is copied.
  * Errors: -ENOMEM; the object may then be known in part, and applying it again mends that.
  */
-int weir_store_apply(struct weir_store *store, const struct weir_object *object,
-		     uint64_t mono_ns);
+int weir_store_apply(struct weir_store *store, const struct weir_object *object, uint64_t mono_ns);
 
 /**
  * weir_store_delete() - an object went away at @mono_ns; one that is not there is ignored.
  *
  * @uid: unless "", only the object with this UID: its successor of the same name stays.
  */
-void weir_store_delete(struct weir_store *store, enum weir_object_kind kind,
-		       const char *namespace_, const char *name, const char *uid,
-		       uint64_t mono_ns);
+void weir_store_delete(struct weir_store *store, enum weir_object_kind kind, const char *namespace_,
+		       const char *name, const char *uid, uint64_t mono_ns);
 
 #endif

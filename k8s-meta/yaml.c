@@ -164,7 +164,7 @@ static int new_scalar(const char *text, size_t len, bool plain, struct json_obje
 static int build_scalar(struct builder *builder, const yaml_event_t *event, struct node *ret_node)
 {
 	const yaml_char_t *tag = event->data.scalar.tag;
-	bool is_string = has_tag(tag, YAML_STR_TAG);
+	bool is_string = has_tag(tag, YAML_STR_TAG) || has_tag(tag, "!");
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !is_string;
 
 	if (tag && !is_string && !has_tag(tag, YAML_INT_TAG) && !has_tag(tag, YAML_BOOL_TAG) &&
@@ -263,12 +263,12 @@ static int build_children(struct builder *builder, bool is_map, unsigned int dep
 	}
 }
 
-static int build_collection(struct builder *builder, const yaml_event_t *event,
-			    unsigned int depth, struct node *ret_node)
+static int build_collection(struct builder *builder, const yaml_event_t *event, unsigned int depth,
+			    struct node *ret_node)
 {
 	bool is_map = event->type == YAML_MAPPING_START_EVENT;
-	const yaml_char_t *tag = is_map ? event->data.mapping_start.tag
-					: event->data.sequence_start.tag;
+	const yaml_char_t *tag =
+		is_map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
 
 	if (tag && !has_tag(tag, is_map ? YAML_MAP_TAG : YAML_SEQ_TAG))
 		return fail(builder, event->start_mark, "unknown tag", (const char *)tag);
@@ -287,9 +287,9 @@ static int build_anchored(struct builder *builder, const yaml_event_t *event, un
 	struct anchor *anchor;
 	bool is_scalar = event->type == YAML_SCALAR_EVENT;
 	const yaml_char_t *name = is_scalar ? event->data.scalar.anchor
-				: event->type == YAML_MAPPING_START_EVENT
-					? event->data.mapping_start.anchor
-					: event->data.sequence_start.anchor;
+				  : event->type == YAML_MAPPING_START_EVENT
+					  ? event->data.mapping_start.anchor
+					  : event->data.sequence_start.anchor;
 	int r = open_anchor(builder, name, &anchor);
 
 	if (r < 0)

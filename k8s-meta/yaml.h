@@ -26,8 +26,8 @@ typedef int (*weir_document_fn)(void *ctx, struct json_object *document, unsigne
  *         duplicate key, a key that is no scalar, a merge key, an unknown tag, an alias of
  *         nothing or of itself, and whatever exceeds the limits above; -ENOMEM; what @fn returned.
  */
-int weir_yaml_read(const char *text, size_t len, const char *input, weir_document_fn fn,
-		   void *ctx, struct weir_error *err);
+int weir_yaml_read(const char *text, size_t len, const char *input, weir_document_fn fn, void *ctx,
+		   struct weir_error *err);
 
 /** weir_yaml_line() - the line at which a mapping begins, if it came from weir_yaml_read();
  * otherwise 0. */

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "k8s-meta/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "lib/time.h"
+#include "tests/unit/k8s-meta/cluster.h"
+#include "tests/unit/k8s-meta/scratch.h"
+
+#define POD(name, ip)                                                                          \
+	"{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: " name ", uid: u-" name \
+	"}, status: {podIP: " ip "}}\n"
+#define JSON_POD(name, ip)                                                                              \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"" name \
+	"\"},\"status\":{\"podIP\":\"" ip "\"}}\n"
+
+/** A source on the test's directory, its store, and what was told of errors. */
+struct source {
+	struct weir_store *store;
+	struct weir_manifest *manifest;
+	const char *dir;
+	int errors;
+	struct weir_error last;
+};
+
+static void on_error(void *ctx, const struct weir_error *err)
+{
+	struct source *source = ctx;
+
+	source->errors++;
+	source->last = *err;
+}
+
+static void start(struct source *source, const char *dir)
+{
+	struct weir_error err = { 0 };
+
+	*source = (struct source){ .dir = dir };
+	assert_int_equal(weir_store_new(&source->store), 0);
+	if (weir_manifest_new(dir, source->store, on_error, source, &source->manifest, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void stop(struct source *source)
+{
+	weir_manifest_free(&source->manifest);
+	assert_null(source->manifest);
+	weir_manifest_free(&source->manifest);
+	weir_store_free(&source->store);
+}
+
+/* The kernel queues an event before the call that caused it returns, so none is waited for. */
+static void dispatch(struct source *source)
+{
+	struct pollfd fd = { .fd = weir_manifest_fd(source->manifest), .events = POLLIN };
+
+	assert_int_equal(poll(&fd, 1, 0), 1);
+	weir_manifest_dispatch(source->manifest);
+	assert_int_equal(poll(&fd, 1, 0), 0);
+}
+
+static const char *now(struct source *source, const char *ip)
+{
+	return by_ip(source->store, ip, weir_time_mono_ns());
+}
+
+static size_t pods(struct source *source)
+{
+	struct weir_store_stats stats;
+
+	weir_store_get_stats(source->store, &stats);
+	return stats.pods;
+}
+
+static void new_reads_every_manifest_of_the_directory(void **state)
+{
+	struct source source;
+
+	scratch_write(*state, "a.yaml", POD("a", "10.0.0.1") "---\n" POD("b", "10.0.0.2"));
+	scratch_write(*state, "c.yml", POD("c", "10.0.0.3"));
+	scratch_write(*state, "d.json", JSON_POD("d", "10.0.0.4"));
+	scratch_write(*state, "README", "not: [read");
+	scratch_write(*state, ".hidden.yaml", "not: [read");
+	scratch_mkdir(*state, "sub");
+	scratch_write(*state, "sub/e.yaml", POD("e", "10.0.0.5"));
+	scratch_mkdir(*state, ".git");
+	scratch_write(*state, ".git/f.yaml", POD("f", "10.0.0.6"));
+	scratch_link(*state, "loop", ".");
+	scratch_link(*state, "dangling.yaml", "nowhere.yaml");
+	start(&source, *state);
+	assert_int_equal(pods(&source), 5);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a");
+	assert_string_equal(now(&source, "10.0.0.4"), "pod shop/d");
+	assert_string_equal(now(&source, "10.0.0.5"), "pod shop/e");
+	stop(&source);
+}
+
+static void new_golden_manifests_answer_questions(void **state)
+{
+	struct source source;
+
+	(void)state;
+	start(&source, "tests/golden/manifests");
+	assert_int_equal(weir_store_set_node_name(source.store, "worker-1"), 0);
+	assert_int_equal(pods(&source), 5);
+	assert_string_equal(now(&source, "10.244.1.5"), "pod shop/frontend-5d59d67564-x2x7q");
+	assert_string_equal(now(&source, "10.244.1.9"), "world");
+	assert_string_equal(now(&source, "198.18.0.11"), "host");
+	assert_string_equal(now(&source, "198.18.0.12"), "remote-node worker-2");
+	assert_string_equal(service(source.store, "10.96.0.20", 80, IPPROTO_TCP, 0),
+			    "shop/frontend");
+	assert_string_equal(service(source.store, "10.244.2.7", 5432, IPPROTO_TCP, 0),
+			    "shop/database");
+	stop(&source);
+}
+
+struct refusal {
+	const char *name;
+	const char *text;
+	const char *want;  /* behind the directory's path */
+};
+
+static void new_bad_manifest_is_refused_with_file_and_line(void **state)
+{
+	static const struct refusal cases[] = {
+		{ "b.yaml", POD("x", "10.0.0.9") "---\na: b: c\n",
+		  "/b.yaml:3: mapping values are not allowed in this context" },
+		{ "b.yaml", "---\n" POD("x", "10.0.0"),
+		  "/b.yaml:2: Pod shop/x: status.podIP: \"10.0.0\" is not an IP address" },
+		{ "b.json", "{\n\"a\":\n", "/b.json:3: ends within a value" },
+	};
+	const char *dir = *state;
+
+	scratch_write(dir, "a.yaml", POD("a", "10.0.0.1"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct weir_manifest *manifest = NULL;
+		struct weir_store *store = NULL;
+		struct weir_error err = { 0 };
+
+		scratch_write(dir, cases[i].name, cases[i].text);
+		assert_int_equal(weir_store_new(&store), 0);
+		assert_int_equal(weir_manifest_new(dir, store, NULL, NULL, &manifest, &err),
+				 -EINVAL);
+		assert_null(manifest);
+		assert_int_equal(strncmp(err.text, dir, strlen(dir)), 0);
+		assert_string_equal(err.text + strlen(dir), cases[i].want);
+		weir_store_free(&store);
+		scratch_unlink(dir, cases[i].name);
+	}
+}
+
+static void new_bad_directory_is_refused_by_name(void **state)
+{
+	struct weir_manifest *manifest = NULL;
+	struct weir_store *store = NULL;
+	struct weir_error err = { 0 };
+	char path[SCRATCH_PATH_MAX];
+
+	assert_int_equal(weir_store_new(&store), 0);
+	assert_int_equal(weir_manifest_new("/nowhere", store, NULL, NULL, &manifest, &err),
+			 -ENOENT);
+	assert_string_equal(err.text,
+			    "/nowhere: cannot watch the directory: No such file or directory");
+	scratch_write(*state, "file", "");
+	assert_int_equal(weir_manifest_new(scratch_path(path, *state, "file"), store, NULL, NULL,
+					   &manifest, &err),
+			 -ENOTDIR);
+	weir_store_free(&store);
+}
+
+static void fifo_named_like_a_manifest_does_not_block(void **state)
+{
+	struct weir_manifest *manifest = NULL;
+	struct weir_store *store = NULL;
+	struct weir_error err = { 0 };
+	char path[SCRATCH_PATH_MAX];
+
+	assert_int_equal(weir_store_new(&store), 0);
+	assert_int_equal(mkfifo(scratch_path(path, *state, "a.yaml"), 0600), 0);
+	assert_int_equal(weir_manifest_new(*state, store, NULL, NULL, &manifest, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "/a.yaml: is not a regular file"));
+	weir_store_free(&store);
+}
+
+static void file_larger_than_the_limit_is_refused(void **state)
+{
+	struct weir_manifest *manifest = NULL;
+	struct weir_store *store = NULL;
+	struct weir_error err = { 0 };
+	char path[SCRATCH_PATH_MAX];
+
+	assert_int_equal(weir_store_new(&store), 0);
+	scratch_write(*state, "a.yaml", "");
+	assert_int_equal(truncate(scratch_path(path, *state, "a.yaml"), 64 * 1024 * 1024 + 1), 0);
+	assert_int_equal(weir_manifest_new(*state, store, NULL, NULL, &manifest, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "/a.yaml: larger than 67108864 bytes"));
+	weir_store_free(&store);
+}
+
+static void file_rewritten_replaces_its_objects(void **state)
+{
+	struct source source;
+
+	scratch_write(*state, "a.yaml", POD("a", "10.0.0.1") "---\n" POD("b", "10.0.0.2"));
+	start(&source, *state);
+	scratch_write(*state, "a.yaml", POD("b", "10.0.0.2") "---\n" POD("c", "10.0.0.1"));
+	dispatch(&source);
+	assert_int_equal(pods(&source), 2);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/c");
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/b");
+	scratch_write(*state, "a.yaml", "");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	assert_string_equal(now(&source, "10.0.0.1"), "unknown");
+	assert_int_equal(source.errors, 0);
+	stop(&source);
+}
+
+static void file_rewritten_badly_keeps_its_objects_and_is_told(void **state)
+{
+	struct source source;
+
+	scratch_write(*state, "a.yaml", POD("a", "10.0.0.1"));
+	start(&source, *state);
+	scratch_write(*state, "a.yaml", POD("b", "10.0.0.2") "---\n" POD("c", "10.0.0"));
+	dispatch(&source);
+	assert_int_equal(source.errors, 1);
+	assert_non_null(strstr(source.last.text, "/a.yaml:3: Pod shop/c: status.podIP: "));
+	assert_int_equal(pods(&source), 1);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a");
+	scratch_write(*state, "a.yaml", POD("b", "10.0.0.2"));
+	dispatch(&source);
+	assert_int_equal(source.errors, 1);
+	assert_int_equal(pods(&source), 1);
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/b");
+	stop(&source);
+}
+
+static void file_created_moved_and_removed_is_followed(void **state)
+{
+	struct source source;
+
+	start(&source, *state);
+	assert_int_equal(pods(&source), 0);
+	scratch_write(*state, "a.yaml", POD("a", "10.0.0.1"));
+	dispatch(&source);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a");
+
+	/* written aside and renamed, as careful writers do */
+	scratch_write(*state, ".new", POD("b", "10.0.0.2"));
+	scratch_rename(*state, ".new", "a.yaml");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 1);
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/b");
+
+	scratch_unlink(*state, "a.yaml");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	assert_int_equal(source.errors, 0);
+	stop(&source);
+}
+
+static void file_renamed_never_loses_its_objects(void **state)
+{
+	struct source source;
+	uint64_t before;
+
+	scratch_write(*state, "a.yaml", POD("a", "10.0.0.1"));
+	start(&source, *state);
+	before = weir_time_mono_ns();
+	scratch_rename(*state, "a.yaml", "b.yaml");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 1);
+	for (uint64_t t = before; t < weir_time_mono_ns(); t += 1000)
+		assert_string_equal(by_ip(source.store, "10.0.0.1", t), "pod shop/a");
+	scratch_rename(*state, "b.yaml", "b.txt");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	stop(&source);
+}
+
+static void file_open_for_writing_is_read_when_closed(void **state)
+{
+	struct source source;
+	char path[SCRATCH_PATH_MAX];
+	FILE *file;
+
+	start(&source, *state);
+	file = fopen(scratch_path(path, *state, "a.yaml"), "we");
+	assert_non_null(file);
+	assert_true(fputs("{apiVersion: v1, kind: ", file) >= 0);
+	assert_int_equal(fflush(file), 0);
+	dispatch(&source);
+	assert_int_equal(source.errors, 0);
+	assert_true(fputs("Pod, metadata: {name: a}}", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	dispatch(&source);
+	assert_int_equal(source.errors, 0);
+	assert_int_equal(pods(&source), 1);
+	stop(&source);
+}
+
+static void links_are_read_at_once(void **state)
+{
+	struct source source;
+	char from[SCRATCH_PATH_MAX], to[SCRATCH_PATH_MAX];
+
+	scratch_write(*state, "a.txt", POD("a", "10.0.0.1"));
+	scratch_write(*state, "b.txt", POD("b", "10.0.0.2"));
+	start(&source, *state);
+	scratch_link(*state, "a.yaml", "a.txt");
+	assert_int_equal(
+		link(scratch_path(from, *state, "b.txt"), scratch_path(to, *state, "b.yaml")), 0);
+	dispatch(&source);
+	assert_int_equal(pods(&source), 2);
+	scratch_unlink(*state, "a.yaml");
+	scratch_unlink(*state, "b.yaml");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	stop(&source);
+}
+
+/* The way the kubelet changes a ConfigMap volume: all files at once, by one rename. */
+static void config_map_volume_is_followed(void **state)
+{
+	struct source source;
+
+	scratch_mkdir(*state, "..2024_01");
+	scratch_write(*state, "..2024_01/a.yaml", POD("a", "10.0.0.1"));
+	scratch_write(*state, "..2024_01/b.yaml", POD("b", "10.0.0.2"));
+	scratch_link(*state, "..data", "..2024_01");
+	scratch_link(*state, "a.yaml", "..data/a.yaml");
+	scratch_link(*state, "b.yaml", "..data/b.yaml");
+	start(&source, *state);
+	assert_int_equal(pods(&source), 2);
+
+	scratch_mkdir(*state, "..2024_02");
+	scratch_write(*state, "..2024_02/a.yaml", POD("a2", "10.0.0.1"));
+	scratch_write(*state, "..2024_02/c.yaml", POD("c", "10.0.0.3"));
+	scratch_link(*state, "..data_tmp", "..2024_02");
+	scratch_rename(*state, "..data_tmp", "..data");
+	dispatch(&source);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a2");
+	assert_string_equal(now(&source, "10.0.0.2"), "unknown");
+	assert_int_equal(pods(&source), 1);
+	scratch_link(*state, "c.yaml", "..data/c.yaml");
+	scratch_unlink(*state, "b.yaml");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 2);
+	assert_string_equal(now(&source, "10.0.0.3"), "pod shop/c");
+	assert_int_equal(source.errors, 0);
+	stop(&source);
+}
+
+static void directories_come_and_go(void **state)
+{
+	struct source source;
+	char path[SCRATCH_PATH_MAX];
+
+	start(&source, *state);
+	scratch_mkdir(*state, "sub");
+	scratch_mkdir(*state, "sub/deep");
+	scratch_write(*state, "sub/deep/a.yaml", POD("a", "10.0.0.1"));
+	dispatch(&source);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a");
+	scratch_write(*state, "sub/deep/b.yaml", POD("b", "10.0.0.2"));
+	dispatch(&source);
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/b");
+
+	scratch_rename(*state, "sub", "moved");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 2);
+	scratch_write(*state, "moved/deep/b.yaml", POD("b2", "10.0.0.2"));
+	dispatch(&source);
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/b2");
+
+	scratch_unlink(*state, "moved/deep/a.yaml");
+	scratch_unlink(*state, "moved/deep/b.yaml");
+	assert_int_equal(rmdir(scratch_path(path, *state, "moved/deep")), 0);
+	assert_int_equal(rmdir(scratch_path(path, *state, "moved")), 0);
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	assert_int_equal(source.errors, 0);
+	stop(&source);
+}
+
+static void directory_that_goes_is_told_and_keeps_its_objects(void **state)
+{
+	struct source source;
+	char dir[SCRATCH_PATH_MAX];
+
+	scratch_mkdir(*state, "m");
+	scratch_write(*state, "m/a.yaml", POD("a", "10.0.0.1"));
+	start(&source, scratch_path(dir, *state, "m"));
+	scratch_rename(*state, "m", "elsewhere");
+	dispatch(&source);
+	assert_int_equal(source.errors, 1);
+	assert_non_null(strstr(source.last.text, "/m: the directory went away"));
+	assert_int_equal(pods(&source), 1);
+	stop(&source);
+}
+
+static void object_in_two_files_lives_as_long_as_one_has_it(void **state)
+{
+	struct source source;
+
+	scratch_write(*state, "a.yaml", POD("x", "10.0.0.1"));
+	scratch_write(*state, "b.yaml", POD("x", "10.0.0.2"));
+	start(&source, *state);
+	assert_int_equal(pods(&source), 1);
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/x");
+	assert_string_equal(now(&source, "10.0.0.1"), "unknown");
+	/* the version that counted goes: the other's counts again */
+	scratch_unlink(*state, "b.yaml");
+	dispatch(&source);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/x");
+	scratch_unlink(*state, "a.yaml");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	stop(&source);
+}
+
+static void objects_in_files_that_all_go_are_gone(void **state)
+{
+	struct source source;
+
+	scratch_write(*state, "a.yaml", POD("x", "10.0.0.1") "---\n" POD("y", "10.0.0.3"));
+	scratch_write(*state, "b.yaml", POD("x", "10.0.0.2") "---\n" POD("y", "10.0.0.4"));
+	scratch_write(*state, "c.yaml", POD("y", "10.0.0.5"));
+	start(&source, *state);
+	assert_int_equal(pods(&source), 2);
+	scratch_unlink(*state, "c.yaml");
+	scratch_unlink(*state, "b.yaml");
+	scratch_unlink(*state, "a.yaml");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	stop(&source);
+}
+
+static void object_twice_in_a_file_is_as_said_last(void **state)
+{
+	struct source source;
+
+	scratch_write(*state, "a.yaml", POD("x", "10.0.0.1") "---\n" POD("x", "10.0.0.2"));
+	start(&source, *state);
+	assert_int_equal(pods(&source), 1);
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/x");
+	scratch_write(*state, "a.yaml", "");
+	dispatch(&source);
+	assert_int_equal(pods(&source), 0);
+	stop(&source);
+}
+
+static size_t read_number(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char line[32];
+
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file));
+	assert_int_equal(fclose(file), 0);
+	return strtoul(line, NULL, 10);
+}
+
+/* More events than the kernel keeps for us: those lost are made up for by looking at it all. */
+static void event_queue_overflow_is_made_up_for(void **state)
+{
+	size_t limit = read_number("/proc/sys/fs/inotify/max_queued_events");
+	struct source source;
+
+	scratch_write(*state, "z.yaml", POD("z", "10.0.0.1"));
+	start(&source, *state);
+	for (size_t i = 0; i <= limit / 2; i++) {
+		/* the kernel drops an event that equals the one before it: two by turns */
+		scratch_link(*state, "x", "y");
+		scratch_unlink(*state, "x");
+	}
+	scratch_write(*state, "z.yaml", POD("z2", "10.0.0.1") "\n");
+	scratch_write(*state, "a.yaml", POD("a", "10.0.0.2"));
+	for (int i = 0; i < 1000; i++)
+		weir_manifest_dispatch(source.manifest);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/z2");
+	assert_string_equal(now(&source, "10.0.0.2"), "pod shop/a");
+	stop(&source);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		scratch_test(new_reads_every_manifest_of_the_directory),
+		cmocka_unit_test(new_golden_manifests_answer_questions),
+		scratch_test(new_bad_manifest_is_refused_with_file_and_line),
+		scratch_test(new_bad_directory_is_refused_by_name),
+		scratch_test(fifo_named_like_a_manifest_does_not_block),
+		scratch_test(file_larger_than_the_limit_is_refused),
+		scratch_test(file_rewritten_replaces_its_objects),
+		scratch_test(file_rewritten_badly_keeps_its_objects_and_is_told),
+		scratch_test(file_created_moved_and_removed_is_followed),
+		scratch_test(file_renamed_never_loses_its_objects),
+		scratch_test(file_open_for_writing_is_read_when_closed),
+		scratch_test(links_are_read_at_once),
+		scratch_test(config_map_volume_is_followed),
+		scratch_test(directories_come_and_go),
+		scratch_test(directory_that_goes_is_told_and_keeps_its_objects),
+		scratch_test(object_in_two_files_lives_as_long_as_one_has_it),
+		scratch_test(objects_in_files_that_all_go_are_gone),
+		scratch_test(object_twice_in_a_file_is_as_said_last),
+		scratch_test(event_queue_overflow_is_made_up_for),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
