@@ -126,9 +126,9 @@ static int open_skeleton(struct weir_capture *capture, bool old_kernel, struct w
 	skel->rodata->udp_idle_ns = opts->udp_idle_ns;
 	skel->rodata->root_cgroup_id = opts->root_cgroup_id;
 	skel->rodata->start_ns = weir_time_mono_ns();
-	skel->rodata->thread_known = libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB,
-							     BPF_FUNC_get_current_pid_tgid,
-							     NULL) == 1;
+	skel->rodata->thread_known =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_current_pid_tgid,
+					NULL) == 1;
 	(void)bpf_map__set_max_entries(skel->maps.events, (__u32)opts->ring_bytes);
 	(void)bpf_map__set_max_entries(skel->maps.udp_flows, (__u32)opts->udp_flows_max);
 	if (old_kernel) {
@@ -175,7 +175,8 @@ static int load(struct weir_capture *capture, struct weir_error *err)
 		degrade(capture, "UDP exchanges end by the idle timeout only");
 	}
 	if (!capture->skel->rodata->thread_known)
-		degrade(capture, "the Service that an unconnected UDP socket asked for is not known");
+		degrade(capture,
+			"the Service that an unconnected UDP socket asked for is not known");
 	return 0;
 }
 
@@ -283,8 +284,10 @@ static int start(struct weir_capture *capture, struct weir_error *err)
 	int r;
 
 	if (access(BTF_PATH, R_OK) < 0)
-		return weir_error_set(err, -errno, "%s: %s: the kernel has to be built with "
-				      "CONFIG_DEBUG_INFO_BTF", BTF_PATH, strerror(errno));
+		return weir_error_set(err, -errno,
+				      "%s: %s: the kernel has to be built with "
+				      "CONFIG_DEBUG_INFO_BTF",
+				      BTF_PATH, strerror(errno));
 	r = load(capture, err);
 	if (r < 0)
 		return r;
@@ -509,7 +512,8 @@ void weir_capture_get_stats(const struct weir_capture *capture,
 	stats.seen = capture->rows_seen;
 	stats.bad_events = capture->bad_events;
 	stats.passed = capture->passed;
-	if (bpf_map_lookup_elem(bpf_map__fd(capture->skel->maps.stats), &zero, capture->per_cpu) == 0) {
+	if (bpf_map_lookup_elem(bpf_map__fd(capture->skel->maps.stats), &zero, capture->per_cpu) ==
+	    0) {
 		for (i = 0; i < capture->n_cpus; i++) {
 			stats.seen += capture->per_cpu[i].seen;
 			stats.lost_ringbuf_full += capture->per_cpu[i].lost_ringbuf_full;

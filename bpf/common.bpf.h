@@ -90,11 +90,11 @@ static __always_inline struct weir_ev_stats *stats_here(void)
 }
 
 /* A per-CPU counter may still be interrupted by a softirq on the same CPU, hence atomic. */
-#define stats_add(field)                                          \
-	do {                                                      \
-		struct weir_ev_stats *stats_ = stats_here();      \
-		if (stats_)                                       \
-			__sync_fetch_and_add(&stats_->field, 1);  \
+#define stats_add(field)                                         \
+	do {                                                     \
+		struct weir_ev_stats *stats_ = stats_here();     \
+		if (stats_)                                      \
+			__sync_fetch_and_add(&stats_->field, 1); \
 	} while (0)
 
 static __always_inline void *event_reserve(__u64 size)

@@ -27,8 +27,8 @@ int sweep_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	tcp_event_fill(&ev, state, tp, WEIR_EV_UPDATE, WEIR_EV_END_NONE,
-		       sk->__sk_common.skc_state, bpf_ktime_get_ns());
+	tcp_event_fill(&ev, state, tp, WEIR_EV_UPDATE, WEIR_EV_END_NONE, sk->__sk_common.skc_state,
+		       bpf_ktime_get_ns());
 	if (!sweep_all && ev.tx_bytes == state->reported_tx && ev.rx_bytes == state->reported_rx)
 		return 0;
 	/* A failed write (the buffer is full) is repeated by the kernel with the same socket. */
@@ -151,9 +151,11 @@ static __always_inline void found_tcp(struct bpf_iter__task_file *ctx, struct so
 	state->cookie = bpf_get_socket_cookie(sk);
 	tuple_from_sock(state, sk);
 	isns_from_sock(state, send_base(tp), receive_base(tp));
-	tcp_event_fill(&ev, state, tp, WEIR_EV_FOUND, WEIR_EV_END_NONE,
-		       sk->__sk_common.skc_state, bpf_ktime_get_ns());
-	bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev));
+	tcp_event_fill(&ev, state, tp, WEIR_EV_FOUND, WEIR_EV_END_NONE, sk->__sk_common.skc_state,
+		       bpf_ktime_get_ns());
+	/* The buffer is full: the kernel comes again with this file, which must look new then. */
+	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
+		bpf_sk_storage_delete(&sk_states, sk);
 }
 
 #define SOCK_BINDPORT_LOCK 8  /* include/linux/socket.h: sk_userlocks */
@@ -176,8 +178,8 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	if (!sock)
 		return 0;
 	sk = sock->sk;
-	if (!sk || (sk->__sk_common.skc_family != AF_INET &&
-		    sk->__sk_common.skc_family != AF_INET6))
+	if (!sk ||
+	    (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
 		return 0;
 	udp = sk->sk_protocol == IPPROTO_UDP;
 	if ((!udp && sk->sk_protocol != IPPROTO_TCP) || !in_our_subtree(sk))

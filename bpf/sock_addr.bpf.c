@@ -210,8 +210,7 @@ static __always_inline void udp_released(struct sk_state *state)
 	ev = event_reserve(sizeof(*ev));
 	if (!ev)
 		return; /* the sweep ends it as idle */
-	udp_event_fill(ev, &key, udp, WEIR_EV_CLOSE, WEIR_EV_END_SOCKET_CLOSED,
-		       bpf_ktime_get_ns());
+	udp_event_fill(ev, &key, udp, WEIR_EV_CLOSE, WEIR_EV_END_SOCKET_CLOSED, bpf_ktime_get_ns());
 	bpf_ringbuf_submit(ev, 0);
 	bpf_map_delete_elem(&udp_flows, &key);
 }

@@ -166,8 +166,7 @@ static __always_inline void exchange_begin(struct __sk_buff *skb, struct bpf_soc
 	bpf_ringbuf_submit(ev, 0);
 }
 
-static __always_inline void backend_note(struct weir_ev_udp *udp,
-					 const struct weir_ev_udp_key *key,
+static __always_inline void backend_note(struct weir_ev_udp *udp, const struct weir_ev_udp_key *key,
 					 const struct datagram *dg)
 {
 	if (addr_eq(dg->destination, key->remote) && dg->destination_port == key->remote_port)

@@ -156,7 +156,8 @@ static int start_source(struct agent *agent, struct weir_error *err)
 	if (!source)
 		return 0;
 	if (strncmp(source, prefix, sizeof(prefix) - 1) != 0)
-		return weir_error_set(err, -EINVAL, "--k8s-source '%s': has to be dir:PATH", source);
+		return weir_error_set(err, -EINVAL, "--k8s-source '%s': has to be dir:PATH",
+				      source);
 	r = weir_manifest_new(source + sizeof(prefix) - 1, agent->store, on_manifest_error, agent,
 			      &agent->manifest, err);
 	if (r < 0)

@@ -32,8 +32,8 @@ static const struct weir_identity *identify(struct agent *agent, const struct we
 	return weir_store_by_ip(agent->store, addr, when_ns);
 }
 
-static const struct weir_service_name *service_of(struct agent *agent,
-						  const struct weir_flow *flow, uint64_t when_ns)
+static const struct weir_service_name *service_of(struct agent *agent, const struct weir_flow *flow,
+						  uint64_t when_ns)
 {
 	const struct weir_addr *addr = &flow->asked_addr;
 	uint16_t port = flow->asked_port;
@@ -57,10 +57,10 @@ void pipeline_on_flow(void *ctx, const struct weir_flow *flow)
 
 	record.flow = *flow;
 	/* References are taken at once: a second lookup may replace what the first one lent. */
-	record.source = weir_identity_ref(identify(agent, &flow->source, &flow->source_addr,
-						   when_ns));
-	record.destination = weir_identity_ref(identify(agent, &flow->destination,
-							&flow->destination_addr, when_ns));
+	record.source =
+		weir_identity_ref(identify(agent, &flow->source, &flow->source_addr, when_ns));
+	record.destination = weir_identity_ref(
+		identify(agent, &flow->destination, &flow->destination_addr, when_ns));
 	record.service = service ? weir_service_name_ref(service) : NULL;
 	if (flow->opened_ns)
 		record.opened_ns = weir_clock_real_ns(&agent->clock, flow->opened_ns);

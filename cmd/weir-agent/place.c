@@ -34,7 +34,8 @@ int place_check_permission(struct weir_error *err)
 	if (has_capability(data, CAP_BPF) && has_capability(data, CAP_PERFMON) &&
 	    has_capability(data, CAP_NET_ADMIN))
 		return 0;
-	return weir_error_set(err, -EPERM, "not permitted to load BPF programs: run as root or "
+	return weir_error_set(err, -EPERM,
+			      "not permitted to load BPF programs: run as root or "
 			      "with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
 }
 
@@ -110,8 +111,8 @@ int place_read_host_addrs(struct agent *agent)
 	if (getifaddrs(&list) < 0)
 		return -errno;
 	for (ifa = list; ifa && r >= 0; ifa = ifa->ifa_next) {
-		if (!ifa->ifa_addr || (ifa->ifa_addr->sa_family != AF_INET &&
-				       ifa->ifa_addr->sa_family != AF_INET6))
+		if (!ifa->ifa_addr ||
+		    (ifa->ifa_addr->sa_family != AF_INET && ifa->ifa_addr->sa_family != AF_INET6))
 			continue;
 		addr_from_sockaddr(ifa->ifa_addr, &addr);
 		r = weir_store_add_host_addr(agent->store, &addr);

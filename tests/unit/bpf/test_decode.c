@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bpf/decode.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct weir_ev_flow sample(void)
+{
+	struct weir_ev_flow ev = {
+		.hdr = { .len = sizeof(ev),
+			 .version = WEIR_ABI_VERSION,
+			 .type = WEIR_EV_FLOW,
+			 .flags = WEIR_EV_ESTABLISHED,
+			 .ts_ns = 42 },
+		.cookie = 7,
+		.cgroup_id = 8,
+		.opened_ns = 40,
+		.established_ns = 41,
+		.tx_bytes = 1ULL << 40,
+		.rx_bytes = 2,
+		.tx_packets = 3,
+		.rx_packets = 4,
+		.retransmits = 5,
+		.rtt_us = 6,
+		.rtt_min_us = 1,
+		.netns = 9,
+		.isn_local = 0xfffffffe,
+		.isn_remote = 0x80000000,
+		.pid = 11,
+		.local_port = 65535,
+		.remote_port = 80,
+		.asked_port = 8080,
+		.backend_port = 53,
+		.kind = WEIR_EV_CLOSE,
+		.role = WEIR_EV_ROLE_CLIENT,
+		.protocol = 6,
+		.end_reason = WEIR_EV_END_RST,
+		.local = { [10] = 0xff, 0xff, 198, 18, 0, 1 },
+		.remote = { 0xfd, [15] = 1 },
+		.asked = { 0xfd, [15] = 2 },
+		.backend = { 0xfd, [15] = 3 },
+		.comm = "curl",
+	};
+
+	return ev;
+}
+
+static void decode_flow_every_field_arrives(void **state)
+{
+	struct weir_ev_flow ev = sample();
+	struct weir_flow_input in;
+
+	(void)state;
+	assert_int_equal(weir_decode_type(&ev, sizeof(ev)), WEIR_EV_FLOW);
+	assert_int_equal(weir_decode_flow(&ev, &in), 0);
+	assert_int_equal(in.kind, WEIR_INPUT_CLOSE);
+	assert_int_equal(in.role, WEIR_ROLE_CLIENT);
+	assert_int_equal(in.end_reason, WEIR_END_RST);
+	assert_int_equal(in.protocol, 6);
+	assert_true(in.established);
+	assert_int_equal(in.time_ns, 42);
+	assert_int_equal(in.opened_ns, 40);
+	assert_int_equal(in.established_ns, 41);
+	assert_int_equal(in.isn_local, 0xfffffffe);
+	assert_int_equal(in.isn_remote, 0x80000000);
+	assert_memory_equal(in.local.bytes, ev.local, 16);
+	assert_memory_equal(in.remote.bytes, ev.remote, 16);
+	assert_memory_equal(in.asked.bytes, ev.asked, 16);
+	assert_memory_equal(in.backend.bytes, ev.backend, 16);
+	assert_int_equal(in.local_port, 65535);
+	assert_int_equal(in.remote_port, 80);
+	assert_int_equal(in.asked_port, 8080);
+	assert_int_equal(in.backend_port, 53);
+	assert_int_equal(in.end.cookie, 7);
+	assert_int_equal(in.end.cgroup_id, 8);
+	assert_int_equal(in.end.netns, 9);
+	assert_int_equal(in.end.pid, 11);
+	assert_string_equal(in.end.comm, "curl");
+	assert_true(in.counts.tx_bytes == 1ULL << 40);
+	assert_int_equal(in.counts.rx_bytes, 2);
+	assert_int_equal(in.counts.tx_packets, 3);
+	assert_int_equal(in.counts.rx_packets, 4);
+	assert_int_equal(in.counts.retransmits, 5);
+	assert_int_equal(in.counts.rtt_us, 6);
+	assert_int_equal(in.counts.rtt_min_us, 1);
+}
+
+static void decode_flow_comm_without_end_is_cut(void **state)
+{
+	struct weir_ev_flow ev = sample();
+	struct weir_flow_input in;
+
+	(void)state;
+	memset(ev.comm, 'x', sizeof(ev.comm));
+	assert_int_equal(weir_decode_flow(&ev, &in), 0);
+	assert_int_equal(strlen(in.end.comm), WEIR_COMM_MAX - 1);
+}
+
+static void decode_type_wrong_frame_is_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t len;
+		uint16_t hdr_len;
+		uint8_t version, type;
+	} cases[] = {
+		{ "empty", 0, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "shorter than a header", 15, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "header only", 16, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "one byte short", 199, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "one byte long", 201, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "header says short", 200, 199, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "other version", 200, 200, WEIR_ABI_VERSION + 1, WEIR_EV_FLOW },
+		{ "version zero", 200, 200, 0, WEIR_EV_FLOW },
+		{ "type zero", 200, 200, WEIR_ABI_VERSION, 0 },
+		{ "unknown type", 200, 200, WEIR_ABI_VERSION, 255 },
+		{ "a flow's length for a cgroup", 200, 200, WEIR_ABI_VERSION, WEIR_EV_CGROUP },
+	};
+	char *bytes;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		struct weir_ev_hdr hdr = { .len = cases[i].hdr_len,
+					   .version = cases[i].version,
+					   .type = cases[i].type };
+
+		/* Exactly as long as said, so that the sanitizer sees a read beyond. */
+		bytes = calloc(1, cases[i].len ? cases[i].len : 1);
+		assert_non_null(bytes);
+		memcpy(bytes, &hdr, cases[i].len < sizeof(hdr) ? cases[i].len : sizeof(hdr));
+		if (weir_decode_type(bytes, cases[i].len) != -EBADMSG)
+			fail_msg("%s: not refused", cases[i].name);
+		free(bytes);
+	}
+}
+
+static void decode_flow_values_that_do_not_exist_are_refused(void **state)
+{
+	struct weir_flow_input in;
+	struct weir_ev_flow ev;
+
+	(void)state;
+	ev = sample();
+	ev.kind = WEIR_EV_FOUND + 1;
+	assert_int_equal(weir_decode_flow(&ev, &in), -EBADMSG);
+	ev = sample();
+	ev.role = WEIR_EV_ROLE_SERVER + 1;
+	assert_int_equal(weir_decode_flow(&ev, &in), -EBADMSG);
+	ev = sample();
+	ev.end_reason = WEIR_EV_END_IDLE + 1;
+	assert_int_equal(weir_decode_flow(&ev, &in), -EBADMSG);
+	ev = sample();
+	ev.protocol = 1;
+	assert_int_equal(weir_decode_flow(&ev, &in), -EBADMSG);
+}
+
+static void decode_flow_unaligned_is_fine(void **state)
+{
+	char bytes[sizeof(struct weir_ev_flow) + 1];
+	struct weir_ev_flow ev = sample();
+	struct weir_flow_input in;
+
+	(void)state;
+	memcpy(bytes + 1, &ev, sizeof(ev));
+	assert_int_equal(weir_decode_type(bytes + 1, sizeof(ev)), WEIR_EV_FLOW);
+	assert_int_equal(weir_decode_flow(bytes + 1, &in), 0);
+	assert_int_equal(in.end.cookie, 7);
+}
+
+static void decode_cgroup_path_arrives(void **state)
+{
+	struct weir_ev_cgroup ev = {
+		.hdr = { .len = sizeof(ev),
+			 .version = WEIR_ABI_VERSION,
+			 .type = WEIR_EV_CGROUP,
+			 .ts_ns = 5 },
+		.id = 77,
+		.op = WEIR_EV_CGROUP_REMOVED,
+		.path = "/kubepods",
+	};
+	struct weir_cgroup_event event;
+
+	(void)state;
+	assert_int_equal(weir_decode_type(&ev, sizeof(ev)), WEIR_EV_CGROUP);
+	assert_int_equal(weir_decode_cgroup(&ev, &event), 0);
+	assert_int_equal(event.id, 77);
+	assert_int_equal(event.time_ns, 5);
+	assert_false(event.made);
+	assert_string_equal(event.path, "/kubepods");
+	ev.op = 3;
+	assert_int_equal(weir_decode_cgroup(&ev, &event), -EBADMSG);
+	ev.op = WEIR_EV_CGROUP_MADE;
+	memset(ev.path, 'x', sizeof(ev.path));
+	assert_int_equal(weir_decode_cgroup(&ev, &event), -EBADMSG);
+}
+
+/* Whatever bytes come: refused or decoded, and nothing read beyond them. */
+static void decode_random_bytes_never_crash(void **state)
+{
+	size_t lens[] = { 0, 1, 16, sizeof(struct weir_ev_flow), sizeof(struct weir_ev_cgroup) };
+	struct weir_cgroup_event event;
+	struct weir_flow_input in;
+	size_t len, decoded = 0;
+	unsigned char *bytes;
+	int i;
+
+	(void)state;
+	srand(1);
+	for (i = 0; i < 200000; i++) {
+		len = lens[(size_t)rand() % COUNT(lens)];
+		bytes = malloc(len ? len : 1);
+		assert_non_null(bytes);
+		for (size_t j = 0; j < len; j++)
+			bytes[j] = (unsigned char)rand();
+		if (len >= 16 && rand() % 4) {
+			struct weir_ev_hdr hdr = { .len = (uint16_t)len,
+						   .version = WEIR_ABI_VERSION,
+						   .type = (uint8_t)(1 + rand() % 2) };
+
+			memcpy(bytes, &hdr, sizeof(hdr));
+			if (len > 120 && rand() % 2)
+				memset(bytes + 116, 1, 2);
+		}
+		switch (weir_decode_type(bytes, len)) {
+		case WEIR_EV_FLOW:
+			decoded += weir_decode_flow(bytes, &in) == 0;
+			break;
+		case WEIR_EV_CGROUP:
+			decoded += weir_decode_cgroup(bytes, &event) == 0;
+			break;
+		}
+		free(bytes);
+	}
+	assert_true(decoded > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decode_flow_every_field_arrives),
+		cmocka_unit_test(decode_flow_comm_without_end_is_cut),
+		cmocka_unit_test(decode_type_wrong_frame_is_refused),
+		cmocka_unit_test(decode_flow_values_that_do_not_exist_are_refused),
+		cmocka_unit_test(decode_flow_unaligned_is_fine),
+		cmocka_unit_test(decode_cgroup_path_arrives),
+		cmocka_unit_test(decode_random_bytes_never_crash),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
