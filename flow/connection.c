@@ -136,8 +136,8 @@ static int replace_facts(struct weir_connection *conn, struct weir_facts_table *
 	return 0;
 }
 
-int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_table *facts,
-			     int side, const struct weir_addr *addr, uint16_t port)
+int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_table *facts, int side,
+			     const struct weir_addr *addr, uint16_t port)
 {
 	if (conn->port[side] == port && weir_addr_eq(&conn->addr[side], addr))
 		return 0;
@@ -176,8 +176,7 @@ static int learn_addresses(struct weir_connection *conn, struct weir_facts_table
 	if (r < 0 || (conn->known & BIT(!side)))
 		return r;
 	if (weir_key_has_backend(in))
-		return weir_connection_set_addr(conn, facts, !side, &in->backend,
-						in->backend_port);
+		return weir_connection_set_addr(conn, facts, !side, &in->backend, in->backend_port);
 	return weir_connection_set_addr(conn, facts, !side, &in->remote, in->remote_port);
 }
 

@@ -105,8 +105,8 @@ int weir_connection_apply(struct weir_connection *conn, struct weir_facts_table 
  *
  * Errors: -ENOMEM, with nothing changed.
  */
-int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_table *facts,
-			     int side, const struct weir_addr *addr, uint16_t port);
+int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_table *facts, int side,
+			     const struct weir_addr *addr, uint16_t port);
 
 /**
  * weir_connection_closing() - whether it ended: TCP with its first closed end, UDP with the end

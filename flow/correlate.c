@@ -74,10 +74,9 @@ int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_corre
 				 opts->tombstone_ns ? opts->tombstone_ns : TOMBSTONE_NS_DEFAULT);
 	if (r < 0)
 		return r;
-	corr->hold[LIST_JOIN] =
-		weir_ticks_hold(opts->join_ns ? opts->join_ns : JOIN_NS_DEFAULT);
-	corr->hold[LIST_CLOSE] = weir_ticks_hold(
-		opts->close_wait_ns ? opts->close_wait_ns : CLOSE_WAIT_NS_DEFAULT);
+	corr->hold[LIST_JOIN] = weir_ticks_hold(opts->join_ns ? opts->join_ns : JOIN_NS_DEFAULT);
+	corr->hold[LIST_CLOSE] =
+		weir_ticks_hold(opts->close_wait_ns ? opts->close_wait_ns : CLOSE_WAIT_NS_DEFAULT);
 	corr->sink = opts->sink;
 	corr->ctx = opts->ctx;
 	*ret_corr = TAKE_PTR(corr);
@@ -276,6 +275,7 @@ static struct place follow_backend(struct weir_correlate *corr, const struct wei
 	struct weir_key before;
 	struct place old;
 	uint64_t hash;
+	int r;
 
 	weir_key_init(&before, in, false);
 	old = find(corr, &before, in);
@@ -284,8 +284,8 @@ static struct place follow_backend(struct weir_correlate *corr, const struct wei
 	if (old.conn->known == BOTH || weir_connection_closing(old.conn))
 		return old;
 	hash = weir_connection_hash(old.conn, &corr->facts);
-	if (weir_connection_set_addr(old.conn, &corr->facts, !old.side, key->peer,
-				     key->peer_port) < 0)
+	r = weir_connection_set_addr(old.conn, &corr->facts, !old.side, key->peer, key->peer_port);
+	if (r < 0)
 		return old;
 	weir_table_move(&corr->table, hash, key->hash, old.index);
 	old.conn->dirty = 1;
@@ -333,8 +333,6 @@ static void schedule(struct weir_correlate *corr, const struct place *place,
 
 	if (weir_connection_closing(conn)) {
 		schedule_close(corr, place, kind, now_ns);
-	} else if (!conn->emitted && conn->known == BOTH) {
-		emit_live(corr, place->index, now_ns);
 	} else if (!conn->emitted || conn->dirty) {
 		if (conn->list != LIST_JOIN)
 			put_into(corr, place->index, LIST_JOIN, now_ns);
@@ -354,8 +352,8 @@ static void count_held(struct weir_correlate *corr, const struct place *place)
 }
 
 /* An input for a connection that is in the table. */
-static int take(struct weir_correlate *corr, const struct place *place,
-		const struct weir_key *key, const struct weir_flow_input *in)
+static int take(struct weir_correlate *corr, const struct place *place, const struct weir_key *key,
+		const struct weir_flow_input *in)
 {
 	struct weir_connection *conn = place->conn;
 	bool joins = !(conn->known & BIT(place->side));
@@ -366,8 +364,7 @@ static int take(struct weir_correlate *corr, const struct place *place,
 	if (joins)
 		corr->stats.joined++;
 	/* The client's end names an exchange, unless a record by the server's name is out. */
-	if (joins && !conn->emitted && key->kind == WEIR_KEY_TUPLE &&
-	    in->role == WEIR_ROLE_CLIENT)
+	if (joins && !conn->emitted && key->kind == WEIR_KEY_TUPLE && in->role == WEIR_ROLE_CLIENT)
 		conn->id = weir_key_exchange_id(key, in->end.cookie, in->opened_ns);
 	/* So many inputs in one hold: the newest tells what the ones before told. */
 	if (conn->pending == UINT16_MAX)

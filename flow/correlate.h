@@ -16,9 +16,9 @@
  * role on the same sequence numbers) is a connection of its own and never merged.
  *
  * Records of one connection, in the order of their time_ns:
- *   OPEN    once, when it is first seen by an input of kind OPEN: at once when both ends are
- *           known, else after @join_ns, in which the other end may still report. Left out when
- *           the connection closes before: a short connection is one record.
+ *   OPEN    once, @join_ns after the connection's first input, when one of kind OPEN came in that
+ *           time, whether one end is known then or both. Left out when the connection closes
+ *           before: a short connection is one record.
  *   ACTIVE  after inputs that changed its totals (or named its other end), held for @join_ns so
  *           that both ends' rows of one sweep make one record. The first record of a connection
  *           that is older than the agent, or whose OPEN was lost, is ACTIVE too.
@@ -38,8 +38,9 @@
  *
  * Shape:  pure: no I/O and no clock; @now_ns is CLOCK_MONOTONIC and does not go backwards. An
  *         input costs O(1) expected and allocates only when there have never been so many
- *         connections. 192 bytes per connection with one or both ends, plus 76 per distinct
- *         process, plus 1 MB of index at 131,072 connections, whose pages count when used.
+ *         connections. 192 bytes per connection with one or both ends, 72 per distinct
+ *         process, 32 per tombstone; and an index of 0.9 MB for 131,072 connections, whose pages
+ *         count when they are used. Memory follows the peak, it is not given back.
  * Full:   the connection that was updated least recently makes room. What it holds is emitted
  *         first, and a later input of it makes it anew (inputs are self-contained), so only the
  *         join is lost. Counted as evicted.
@@ -98,8 +99,8 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
 /**
  * weir_correlate_tick() - emit what is due at @now_ns.
  *
- * Returns the instant of the next deadline, UINT64_MAX when there is none. Deadlines are kept in
- * units of 1024 ns and may be met that much early.
+ * Returns the instant of the next deadline, UINT64_MAX when there is none. Instants and holds are
+ * kept in units of 1024 ns, each rounded down: a deadline may be met up to two units early.
  */
 uint64_t weir_correlate_tick(struct weir_correlate *corr, uint64_t now_ns);
 

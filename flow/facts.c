@@ -15,7 +15,7 @@ int weir_facts_init(struct weir_facts_table *facts, size_t max_connections)
 {
 	/* Two ends each, and what is new is taken before what is old is given up. */
 	return weir_table_init(&facts->table, sizeof(struct item), 2 * max_connections + 4,
-			       max_connections / 4 + 64);
+			       max_connections / 4 + !(max_connections / 4));
 }
 
 void weir_facts_done(struct weir_facts_table *facts)

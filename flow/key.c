@@ -89,8 +89,8 @@ static void init_tcp(struct weir_key *key, const struct weir_flow_input *in)
 			low = in->isn_remote;
 			high = in->isn_local;
 		}
-		key->id = weir_key_mix((((uint64_t)low << 32) | high) ^
-				       protocol_salt(key->protocol));
+		key->id =
+			weir_key_mix((((uint64_t)low << 32) | high) ^ protocol_salt(key->protocol));
 	}
 	key->hash = weir_key_id_hash(key->id);
 }

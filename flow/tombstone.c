@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct tombstone) == 32, "tombstone has outgrown its budge
 int weir_tombstones_init(struct weir_tombstones *tombs, size_t max, uint64_t hold_ns)
 {
 	*tombs = (struct weir_tombstones){ .hold = weir_ticks_hold(hold_ns) };
-	return weir_table_init(&tombs->table, sizeof(struct tombstone), max, max / 2 + 1);
+	return weir_table_init(&tombs->table, sizeof(struct tombstone), max, (max + 1) / 2);
 }
 
 void weir_tombstones_done(struct weir_tombstones *tombs)
