@@ -149,8 +149,7 @@ static int parse_value(enum what what, const char *text, struct value *value,
 		return parse_pod(text, value, err);
 	case WHAT_IP:
 		if (weir_cidr_parse(text, &value->cidr))
-			return weir_error_set(err, -EINVAL, "'%s' is not an address or CIDR",
-					      text);
+			return weir_error_set(err, -EINVAL, "'%s' is not an address or CIDR", text);
 		return 0;
 	default:
 		return parse_port(text, value, err);

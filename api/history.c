@@ -31,9 +31,9 @@ int weir_history_new(size_t bytes, struct weir_history **ret_history)
 	if (history->capacity < MIN_RECORDS)
 		history->capacity = MIN_RECORDS;
 	/* Private anonymous pages cost nothing until a record is written to them. */
-	history->slots = mmap(NULL, history->capacity * sizeof(*history->slots),
-			      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			      -1, 0);
+	history->slots =
+		mmap(NULL, history->capacity * sizeof(*history->slots), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (history->slots == MAP_FAILED)
 		return -ENOMEM;
 	*ret_history = TAKE_PTR(history);

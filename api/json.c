@@ -42,7 +42,8 @@ static bool are_plain(const char *text)
 	quotes = bytes ^ ones * '"';
 	slashes = bytes ^ ones * '\\';
 	return !((bytes | (bytes - ones * 0x20) | ((quotes - ones) & ~quotes) |
-		  ((slashes - ones) & ~slashes)) & tops);
+		  ((slashes - ones) & ~slashes)) &
+		 tops);
 }
 
 static size_t plain_len(const char *text, size_t len)
@@ -176,8 +177,7 @@ static void put_lost(struct weir_buf *out, const struct weir_record_lost *lost)
 	weir_json_close(out, '}');
 }
 
-void weir_json_record(struct weir_buf *out, const struct weir_record *record,
-		      const char *node_name)
+void weir_json_record(struct weir_buf *out, const struct weir_record *record, const char *node_name)
 {
 	WEIR_JSON_LIT(out, "{");
 	if (record->kind == WEIR_RECORD_FLOW) {

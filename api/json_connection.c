@@ -113,8 +113,8 @@ void weir_json_summary(struct weir_buf *out, const struct weir_flow *flow)
 		WEIR_JSON_LIT(out, " ");
 		weir_buf_puts(out, reason);
 	}
-	if (flow->state != WEIR_STATE_OPEN && (flow->bytes_sent || flow->bytes_received ||
-					       flow->established)) {
+	if (flow->state != WEIR_STATE_OPEN &&
+	    (flow->bytes_sent || flow->bytes_received || flow->established)) {
 		WEIR_JSON_LIT(out, "; ");
 		weir_buf_put_u64(out, flow->bytes_sent);
 		WEIR_JSON_LIT(out, " B sent, ");

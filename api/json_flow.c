@@ -154,9 +154,8 @@ static void put_service(struct weir_buf *out, const struct weir_record *record)
 
 static void put_observation(struct weir_buf *out, const struct weir_flow *flow)
 {
-	const struct weir_flow_end *end = flow->source.cgroup_id || flow->source.cookie
-						  ? &flow->source
-						  : &flow->destination;
+	const struct weir_flow_end *end =
+		flow->source.cgroup_id || flow->source.cookie ? &flow->source : &flow->destination;
 
 	WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE "},");
 	if (flow->direction == WEIR_DIRECTION_INGRESS)
@@ -169,8 +168,7 @@ static void put_observation(struct weir_buf *out, const struct weir_flow *flow)
 	WEIR_JSON_U64(out, "\"cgroup_id\":", end->cgroup_id);
 }
 
-void weir_json_flow(struct weir_buf *out, const struct weir_record *record,
-		    const char *node_name)
+void weir_json_flow(struct weir_buf *out, const struct weir_record *record, const char *node_name)
 {
 	const struct weir_flow *flow = &record->flow;
 

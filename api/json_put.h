@@ -56,8 +56,7 @@ void weir_json_put_addr(struct weir_buf *out, const char *key, size_t key_len,
 			const struct weir_addr *addr);
 
 /** weir_json_flow() - append `{…},`: the Flow object (api/json_flow.c). */
-void weir_json_flow(struct weir_buf *out, const struct weir_record *record,
-		    const char *node_name);
+void weir_json_flow(struct weir_buf *out, const struct weir_record *record, const char *node_name);
 
 /** weir_json_connection() - append `"connection":{…},` (api/json_connection.c). */
 void weir_json_connection(struct weir_buf *out, const struct weir_record *record);

@@ -5,7 +5,6 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Deeper than anything of ours. */
 #define DEPTH_MAX 16
@@ -58,22 +57,18 @@ struct json_tokener *weir_json_tokener(void)
 	return tokener;
 }
 
-static int check_parsed(struct json_tokener *tokener, const struct json_object *object,
-			const char *text, size_t len, struct weir_error *err)
+/* Strict as the tokener is, what follows the value is an error of its own finding. */
+static int check_parsed(struct json_tokener *tokener, const struct json_object *object, size_t len,
+			struct weir_error *err)
 {
 	enum json_tokener_error error = json_tokener_get_error(tokener);
-	size_t end = json_tokener_get_parse_end(tokener);
 
 	if (error == json_tokener_continue)
 		return weir_error_set(err, -EINVAL, "the JSON ends too early, at column %zu", len);
 	if (error != json_tokener_success)
-		return weir_error_set(err, -EINVAL, "not JSON at column %zu: %s", end + 1,
+		return weir_error_set(err, -EINVAL, "not JSON at column %zu: %s",
+				      json_tokener_get_parse_end(tokener) + 1,
 				      json_tokener_error_desc(error));
-	while (end < len && memchr(" \t\r\n", text[end], 4))
-		end++;
-	if (end < len)
-		return weir_error_set(err, -EINVAL, "something follows the JSON, at column %zu",
-				      end + 1);
 	if (!json_object_is_type(object, json_type_object))
 		return weir_error_set(err, -EINVAL, "JSON, but not an object");
 	return 0;
@@ -89,7 +84,7 @@ int weir_json_parse_object(struct json_tokener *tokener, const char *text, size_
 		return weir_error_set(err, -EINVAL, "%zu bytes of JSON are too many", len);
 	json_tokener_reset(tokener);
 	object = json_tokener_parse_ex(tokener, text, (int)len);
-	r = check_parsed(tokener, object, text, len, err);
+	r = check_parsed(tokener, object, len, err);
 	if (r < 0) {
 		(void)json_object_put(object);
 		return r;

@@ -26,7 +26,7 @@ const char *weir_loss_to_str(enum weir_loss loss)
 const char *weir_loss_source(enum weir_loss loss)
 {
 	return (unsigned int)loss < WEIR_LOSS_MAX_ ? loss_names[loss].source
-						    : "UNKNOWN_LOST_EVENT_SOURCE";
+						   : "UNKNOWN_LOST_EVENT_SOURCE";
 }
 
 void weir_record_done(struct weir_record *record)

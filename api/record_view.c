@@ -161,7 +161,8 @@ static void read_root(struct json_object *root, struct weir_view *view)
 	struct json_object *status = weir_json_get(root, "node_status");
 	const char *time = weir_json_get_text(root, "time");
 
-	*view = (struct weir_view){ .kind = WEIR_VIEW_OTHER, .node_name = weir_json_get_text(root, "node_name") };
+	*view = (struct weir_view){ .kind = WEIR_VIEW_OTHER,
+				    .node_name = weir_json_get_text(root, "node_name") };
 	if (!*time)
 		time = weir_json_get_text(flow, "time");
 	view->has_time = weir_time_parse(time, &view->time_ns) == 0;
@@ -184,7 +185,8 @@ static void read_root(struct json_object *root, struct weir_view *view)
 
 int weir_view_reader_new(struct weir_view_reader **ret_reader)
 {
-	_cleanup_(weir_view_reader_free) struct weir_view_reader *reader = calloc(1, sizeof(*reader));
+	_cleanup_(weir_view_reader_free) struct weir_view_reader *reader =
+		calloc(1, sizeof(*reader));
 
 	if (!reader)
 		return -ENOMEM;

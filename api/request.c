@@ -29,7 +29,8 @@ int weir_request_add_filter(struct weir_request *request, struct weir_filter **r
 	struct weir_filter **filters;
 	int r;
 
-	filters = reallocarray(request->filters, request->n_filters + 1, sizeof(struct weir_filter *));
+	filters = reallocarray(request->filters, request->n_filters + 1,
+			       sizeof(struct weir_filter *));
 	if (!filters)
 		return -ENOMEM;
 	request->filters = filters;

@@ -37,8 +37,8 @@ void weir_request_done(struct weir_request *request);
  * Errors:   -EBADMSG when it is not JSON, -EINVAL when it is no request, with @err naming the
  *           place and the value; -ENOMEM.
  */
-int weir_request_decode(struct weir_request *request, const char *text, size_t len,
-			int64_t now_ns, struct weir_error *err);
+int weir_request_decode(struct weir_request *request, const char *text, size_t len, int64_t now_ns,
+			struct weir_error *err);
 
 /**
  * weir_request_add_param() - one decoded parameter of a query string; values of filter terms may

@@ -84,7 +84,8 @@ static int decode_filters(struct weir_request *request, struct json_object *filt
 		r = weir_request_add_filter(request, &filter);
 		if (r < 0)
 			return r;
-		json_object_object_foreach(object, name, values) {
+		json_object_object_foreach(object, name, values)
+		{
 			r = decode_values(filter, i, name, values, err);
 			if (r < 0)
 				return r;
@@ -108,8 +109,8 @@ static int decode_last(struct weir_request *request, struct json_object *value,
 	return 0;
 }
 
-static int decode_time(const char *name, struct json_object *value, int64_t now_ns,
-		       int64_t *ret_ns, struct weir_error *err)
+static int decode_time(const char *name, struct json_object *value, int64_t now_ns, int64_t *ret_ns,
+		       struct weir_error *err)
 {
 	const char *text = string_of(value, name, err);
 
@@ -118,8 +119,8 @@ static int decode_time(const char *name, struct json_object *value, int64_t now_
 	return weir_request_parse_time(name, text, now_ns, ret_ns, err);
 }
 
-static int decode_member(struct weir_request *request, const char *name,
-			 struct json_object *value, int64_t now_ns, struct weir_error *err)
+static int decode_member(struct weir_request *request, const char *name, struct json_object *value,
+			 int64_t now_ns, struct weir_error *err)
 {
 	if (!strcmp(name, "filters"))
 		return decode_filters(request, value, err);
@@ -137,8 +138,8 @@ static int decode_member(struct weir_request *request, const char *name,
 	return 0;
 }
 
-int weir_request_decode(struct weir_request *request, const char *text, size_t len,
-			int64_t now_ns, struct weir_error *err)
+int weir_request_decode(struct weir_request *request, const char *text, size_t len, int64_t now_ns,
+			struct weir_error *err)
 {
 	_cleanup_(cleanup_tokener) struct json_tokener *tokener =
 		json_tokener_new_ex(WEIR_REQUEST_DEPTH_MAX);
@@ -161,7 +162,8 @@ int weir_request_decode(struct weir_request *request, const char *text, size_t l
 				      json_tokener_error_desc(why));
 	if (!json_object_is_type(root, json_type_object))
 		return weir_error_set(err, -EINVAL, "request: want an object");
-	json_object_object_foreach(root, name, value) {
+	json_object_object_foreach(root, name, value)
+	{
 		int r = decode_member(request, name, value, now_ns, err);
 
 		if (r < 0)

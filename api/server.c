@@ -21,7 +21,13 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		  size_t len);
 
 static const struct lws_protocols protocols[] = {
-	{ .name = WEIR_SUBPROTOCOL, .callback = on_lws, .rx_buffer_size = 4096 },
+	{
+		.name = WEIR_SUBPROTOCOL,
+		.callback = on_lws,
+		.rx_buffer_size = 4096,
+		/* Else libwebsockets sends rx_buffer_size at a time and copies the rest. */
+		.tx_packet_size = WEIR_MESSAGE_BYTES_MAX,
+	},
 	{ 0 },
 };
 
@@ -116,8 +122,8 @@ void weir_conn_set_client(struct weir_conn *conn, bool is_client)
 
 void weir_conn_start(struct weir_conn *conn, struct weir_request *request)
 {
-	weir_stream_init(&conn->stream, request, conn->server->opts.history,
-			 conn->server->encoded, weir_time_real_ns());
+	weir_stream_init(&conn->stream, request, conn->server->opts.history, conn->server->encoded,
+			 weir_time_real_ns());
 	conn->streaming = true;
 	conn->waiting = false;
 	(void)lws_callback_on_writable(conn->wsi);

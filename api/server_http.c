@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -63,15 +62,14 @@ static void put_head(struct weir_buf *out, unsigned int code, const char *type)
 
 static int send_out(struct weir_conn *conn, struct weir_buf *out)
 {
-	if (out->failed ||
-	    lws_write(conn->wsi, (unsigned char *)out->data + LWS_PRE, out->len - LWS_PRE,
-		      LWS_WRITE_HTTP) < 0)
+	if (out->failed || lws_write(conn->wsi, (unsigned char *)out->data + LWS_PRE,
+				     out->len - LWS_PRE, LWS_WRITE_HTTP) < 0)
 		return -1;
 	return 0;
 }
 
-static int respond(struct weir_conn *conn, unsigned int code, const char *type,
-		   const char *body, size_t len, bool last)
+static int respond(struct weir_conn *conn, unsigned int code, const char *type, const char *body,
+		   size_t len, bool last)
 {
 	struct weir_buf *out = weir_server_out(conn->server);
 
@@ -84,8 +82,7 @@ static int respond(struct weir_conn *conn, unsigned int code, const char *type,
 	return send_out(conn, out);
 }
 
-static int respond_error(struct weir_conn *conn, unsigned int code, const char *message,
-			 bool last)
+static int respond_error(struct weir_conn *conn, unsigned int code, const char *message, bool last)
 {
 	_cleanup_(weir_buf_done) struct weir_buf body;
 
@@ -354,39 +351,20 @@ int weir_http_request(struct weir_conn *conn)
 	return get(conn, path, len);
 }
 
+/* Write the size over the zeros. */
 static void put_chunk_head(struct weir_buf *out, size_t len)
 {
-	char head[sizeof(CHUNK_HEAD)];
+	static const char digits[] = "0123456789abcdef";
+	char *head = out->data + LWS_PRE;
 
-	(void)snprintf(head, sizeof(head), "%08zx\r\n", len);
-	memcpy(out->data + LWS_PRE, head, strlen(head));
+	for (size_t i = strcspn(CHUNK_HEAD, "\r"); i-- > 0; len >>= 4)
+		head[i] = digits[len & 15];
 }
 
-int weir_http_writeable(struct weir_conn *conn)
+static int end_ndjson(struct weir_conn *conn)
 {
-	size_t head = conn->chunked ? strlen(CHUNK_HEAD) : 0;
-	enum weir_stream_state state;
 	struct weir_buf *out;
 
-	if (!conn->streaming)
-		return 0;
-	out = weir_server_out(conn->server);
-	weir_buf_put(out, CHUNK_HEAD, head);
-	state = weir_conn_read(conn, out);
-	if (out->failed)
-		return -1;
-	if (out->len > LWS_PRE + head) {
-		if (conn->chunked) {
-			put_chunk_head(out, out->len - LWS_PRE - head);
-			weir_buf_puts(out, "\r\n");
-		}
-		(void)lws_callback_on_writable(conn->wsi);
-		return send_out(conn, out);
-	}
-	if (state == WEIR_STREAM_MORE)
-		(void)lws_callback_on_writable(conn->wsi);
-	if (state != WEIR_STREAM_END)
-		return 0;
 	weir_conn_stop(conn);
 	weir_conn_set_client(conn, false);
 	if (!conn->chunked)
@@ -394,4 +372,40 @@ int weir_http_writeable(struct weir_conn *conn)
 	out = weir_server_out(conn->server);
 	weir_buf_puts(out, CHUNK_END);
 	return send_out(conn, out) ? -1 : completed(conn);
+}
+
+int weir_http_writeable(struct weir_conn *conn)
+{
+	size_t head = conn->chunked ? strlen(CHUNK_HEAD) : 0;
+	enum weir_stream_state state;
+
+	if (!conn->streaming)
+		return 0;
+	for (size_t sent = 0; sent < WEIR_TURN_BYTES;) {
+		struct weir_buf *out = weir_server_out(conn->server);
+		bool full;
+		size_t len;
+
+		weir_buf_put(out, CHUNK_HEAD, head);
+		state = weir_conn_read(conn, out);
+		if (out->failed)
+			return -1;
+		full = out->len >= WEIR_MESSAGE_BYTES;
+		len = out->len - LWS_PRE - head;
+		if (state == WEIR_STREAM_END && !len)
+			return end_ndjson(conn);
+		if (len && conn->chunked) {
+			put_chunk_head(out, len);
+			weir_buf_puts(out, "\r\n");
+		}
+		if (len && send_out(conn, out))
+			return -1;
+		/* More than one chunk a turn only while the socket takes them whole. */
+		if (!full || lws_send_pipe_choked(conn->wsi))
+			break;
+		sent += len;
+	}
+	if (!conn->waiting)
+		(void)lws_callback_on_writable(conn->wsi);
+	return 0;
 }

@@ -135,8 +135,7 @@ static int start(struct weir_server *server, struct weir_listener *listener)
 		if (r < 0)
 			return r;
 	}
-	r = weir_loop_add_fd(server->loop, listener->fd, on_acceptable, listener,
-			     &listener->watch);
+	r = weir_loop_add_fd(server->loop, listener->fd, on_acceptable, listener, &listener->watch);
 	if (r < 0)
 		return r;
 	listener->next = server->listeners;

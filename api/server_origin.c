@@ -36,7 +36,9 @@ static bool is_local_name(const char *host)
 	if (len >= sizeof(suffix) &&
 	    !strncasecmp(host + len - strlen(suffix), suffix, strlen(suffix)))
 		return true;
-	if (*host == '[' && len > 2) {
+	if (*host == '[') {
+		if (len < 2 || host[len - 1] != ']')
+			return false;
 		host++;
 		len -= 2;
 	}

@@ -19,6 +19,9 @@
 /** A message, or a chunk of NDJSON, is sent when it has this many bytes, or when all was read. */
 #define WEIR_MESSAGE_BYTES ((size_t)64 * 1024)
 
+/** A client that takes them gets as many bytes in one turn of the loop, which others then have. */
+#define WEIR_TURN_BYTES ((size_t)4 * 1024 * 1024)
+
 /** The most bytes of a message: what one record can have above that. */
 #define WEIR_MESSAGE_BYTES_MAX ((size_t)2 * 1024 * 1024)
 

@@ -84,13 +84,9 @@ int weir_ws_receive(struct weir_conn *conn, const char *bytes, size_t len)
 
 static int send_text(struct weir_conn *conn, struct weir_buf *out)
 {
-	size_t len = out->len - LWS_PRE;
-
-	if (out->failed)
+	if (out->failed || lws_write(conn->wsi, (unsigned char *)out->data + LWS_PRE,
+				     out->len - LWS_PRE, LWS_WRITE_TEXT) < 0)
 		return -1;
-	if (lws_write(conn->wsi, (unsigned char *)out->data + LWS_PRE, len, LWS_WRITE_TEXT) < 0)
-		return -1;
-	(void)lws_callback_on_writable(conn->wsi);
 	return 0;
 }
 
@@ -103,28 +99,46 @@ static int close_with(struct weir_conn *conn, int status, const char *why)
 	return -1;
 }
 
-int weir_ws_writeable(struct weir_conn *conn)
+static int send_refusal(struct weir_conn *conn)
 {
 	struct weir_buf *out = weir_server_out(conn->server);
+
+	weir_buf_put(out, conn->refusal.data, conn->refusal.len);
+	weir_buf_done(&conn->refusal);
+	(void)lws_callback_on_writable(conn->wsi);
+	return send_text(conn, out);
+}
+
+static int send_records(struct weir_conn *conn)
+{
 	enum weir_stream_state state;
 
-	if (conn->refusal.len) {
-		weir_buf_put(out, conn->refusal.data, conn->refusal.len);
-		weir_buf_done(&conn->refusal);
-		return send_text(conn, out);
+	for (size_t sent = 0; sent < WEIR_TURN_BYTES;) {
+		struct weir_buf *out = weir_server_out(conn->server);
+
+		state = weir_conn_read(conn, out);
+		if (out->failed)
+			return close_with(conn, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION,
+					  "out of memory");
+		if (state == WEIR_STREAM_END && out->len == LWS_PRE)
+			return close_with(conn, LWS_CLOSE_STATUS_NORMAL, "end of records");
+		if (out->len > LWS_PRE && send_text(conn, out))
+			return -1;
+		/* More than one message a turn only while the socket takes them whole. */
+		if (out->len < WEIR_MESSAGE_BYTES || lws_send_pipe_choked(conn->wsi))
+			break;
+		sent += out->len;
 	}
-	if (conn->close_status)
-		return close_with(conn, conn->close_status, "bad request");
-	if (!conn->streaming)
-		return 0;
-	state = weir_conn_read(conn, out);
-	if (out->failed)
-		return close_with(conn, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory");
-	if (out->len > LWS_PRE)
-		return send_text(conn, out);
-	if (state == WEIR_STREAM_END)
-		return close_with(conn, LWS_CLOSE_STATUS_NORMAL, "end of records");
-	if (state == WEIR_STREAM_MORE)
+	if (!conn->waiting)
 		(void)lws_callback_on_writable(conn->wsi);
 	return 0;
+}
+
+int weir_ws_writeable(struct weir_conn *conn)
+{
+	if (conn->refusal.len)
+		return send_refusal(conn);
+	if (conn->close_status)
+		return close_with(conn, conn->close_status, "bad request");
+	return conn->streaming ? send_records(conn) : 0;
 }

@@ -19,7 +19,8 @@ static int read_counts(struct json_object *object, struct weir_status_count **re
 	counts = calloc((size_t)json_object_object_length(object), sizeof(*counts));
 	if (!counts)
 		return -ENOMEM;
-	json_object_object_foreach(object, name, value) {
+	json_object_object_foreach(object, name, value)
+	{
 		counts[n].name = name;
 		counts[n++].value = weir_json_number(value);
 	}

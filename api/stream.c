@@ -128,8 +128,8 @@ static bool seek_reached(struct weir_stream *stream, const struct weir_record *r
 static enum weir_stream_state seek(struct weir_stream *stream)
 {
 	for (int i = 0; i < RECORDS_PER_READ; i++) {
-		const struct weir_record *record = weir_history_get(stream->history,
-								    stream->cursor - 1);
+		const struct weir_record *record =
+			weir_history_get(stream->history, stream->cursor - 1);
 
 		if (record) {
 			stream->cursor--;

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/api/records.h"
+
+#include <stdio.h>
+
+#include "api/history.h"
+#include "lib/buf.h"
+
+static uint64_t push(struct weir_history *history, uint64_t id)
+{
+	struct weir_record record = weirt_closed_ref();
+
+	record.flow.id = id;
+	weir_history_push(history, &record);
+	assert_null(record.source);
+	return weir_history_next(history) - 1;
+}
+
+static void new_history_is_empty(void **state)
+{
+	struct weir_history *history = NULL;
+
+	assert_int_equal(weir_history_new(0, &history), 0);
+	assert_int_equal(weir_history_capacity(history), 64);
+	assert_int_equal(weir_history_first(history), 1);
+	assert_int_equal(weir_history_next(history), 1);
+	assert_null(weir_history_get(history, 0));
+	assert_null(weir_history_get(history, 1));
+	weir_history_free(&history);
+	assert_null(history);
+	weir_history_free(&history);
+}
+
+static void capacity_is_what_fits(void **state)
+{
+	struct weir_history *history = NULL;
+
+	assert_int_equal(weir_history_new(1000 * sizeof(struct weir_record) + 1, &history), 0);
+	assert_int_equal(weir_history_capacity(history), 1000);
+	weir_history_free(&history);
+}
+
+static void wrap_drops_the_oldest_and_its_references(void **state)
+{
+	unsigned int before = weirt_frontend.refs, services = weirt_cart_service.refs;
+	struct weir_history *history = NULL;
+
+	assert_int_equal(weir_history_new(0, &history), 0);
+	for (uint64_t id = 1; id <= 64; id++)
+		assert_int_equal(push(history, id), id);
+	assert_int_equal(weir_history_first(history), 1);
+	assert_int_equal(weirt_frontend.refs - before, 64);
+	assert_int_equal(weir_history_get(history, 1)->flow.id, 1);
+	for (uint64_t id = 65; id <= 1000; id++)
+		push(history, id);
+	assert_int_equal(weir_history_first(history), 1001 - 64);
+	assert_int_equal(weir_history_next(history), 1001);
+	assert_int_equal(weirt_frontend.refs - before, 64);
+	assert_int_equal(weirt_cart_service.refs - services, 64);
+	assert_null(weir_history_get(history, 1000 - 64));
+	assert_null(weir_history_get(history, 1001));
+	for (uint64_t seq = 1001 - 64; seq <= 1000; seq++)
+		assert_int_equal(weir_history_get(history, seq)->flow.id, seq);
+	weir_history_free(&history);
+	assert_int_equal(weirt_frontend.refs, before);
+	assert_int_equal(weirt_cart_service.refs, services);
+}
+
+static void losses_among_flows_hold_no_reference(void **state)
+{
+	unsigned int before = weirt_cart.refs;
+	struct weir_history *history = NULL;
+
+	assert_int_equal(weir_history_new(0, &history), 0);
+	for (uint64_t i = 1; i <= 500; i++) {
+		struct weir_record lost = weirt_lost(i);
+
+		if (i % 3)
+			push(history, i);
+		else
+			weir_history_push(history, &lost);
+	}
+	assert_int_equal(weir_history_get(history, 498)->lost.count, 498);
+	weir_history_free(&history);
+	assert_int_equal(weirt_cart.refs, before);
+}
+
+static uint64_t resident_kb(void)
+{
+	unsigned long kb = 0;
+	char line[256];
+	FILE *file = fopen("/proc/self/status", "r");
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "VmRSS: %lu", &kb) == 1)
+			break;
+	}
+	(void)fclose(file);
+	return kb;
+}
+
+static void memory_is_touched_as_it_is_used(void **state)
+{
+	struct weir_history *history = NULL;
+	uint64_t before = resident_kb();
+
+	assert_int_equal(weir_history_new((size_t)1 << 30, &history), 0);
+	push(history, 1);
+	assert_true(resident_kb() - before < 4096);
+	weir_history_free(&history);
+}
+
+static void loss_names_are_distinct(void **state)
+{
+	for (int i = 0; i < WEIR_LOSS_MAX_; i++) {
+		assert_true(*weir_loss_to_str(i) && *weir_loss_source(i));
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(weir_loss_to_str(i), weir_loss_to_str(j));
+	}
+	assert_string_equal(weir_loss_to_str(WEIR_LOSS_RINGBUF_FULL), "ringbuf_full");
+	assert_string_equal(weir_loss_to_str(WEIR_LOSS_MAX_), "unknown");
+	assert_string_equal(weir_loss_source(WEIR_LOSS_MAX_), "UNKNOWN_LOST_EVENT_SOURCE");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_history_is_empty),
+		cmocka_unit_test(capacity_is_what_fits),
+		cmocka_unit_test(wrap_drops_the_oldest_and_its_references),
+		cmocka_unit_test(losses_among_flows_hold_no_reference),
+		cmocka_unit_test(memory_is_touched_as_it_is_used),
+		cmocka_unit_test(loss_names_are_distinct),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
