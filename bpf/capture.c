@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/weir.skel.h"
@@ -114,6 +115,21 @@ static int on_ring_record(void *ctx, void *data, size_t len)
 	return capture->drain_left ? 0 : -EAGAIN;
 }
 
+/* Whether the running kernel has a tracepoint: its BTF has a typedef of the handler then. */
+static bool has_tracepoint(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	char type[64];
+	bool has;
+
+	if (!btf)
+		return false;
+	(void)snprintf(type, sizeof(type), "btf_trace_%s", name);
+	has = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+	btf__free(btf);
+	return has;
+}
+
 static int open_skeleton(struct weir_capture *capture, bool old_kernel, struct weir_error *err)
 {
 	const struct weir_capture_opts *opts = &capture->opts;
@@ -131,6 +147,8 @@ static int open_skeleton(struct weir_capture *capture, bool old_kernel, struct w
 					NULL) == 1;
 	(void)bpf_map__set_max_entries(skel->maps.events, (__u32)opts->ring_bytes);
 	(void)bpf_map__set_max_entries(skel->maps.udp_flows, (__u32)opts->udp_flows_max);
+	if (old_kernel || !has_tracepoint("inet_sk_error_report"))
+		(void)bpf_program__set_autoload(skel->progs.tcp_error_reported, false);
 	if (old_kernel) {
 		skel->rodata->close_by_sockops = true;
 		(void)bpf_program__set_autoload(skel->progs.tcp_set_state, false);
@@ -174,6 +192,8 @@ static int load(struct weir_capture *capture, struct weir_error *err)
 		degrade(capture, "a connect() that fails before a packet is sent is not seen");
 		degrade(capture, "UDP exchanges end by the idle timeout only");
 	}
+	if (!bpf_program__autoload(capture->skel->progs.tcp_error_reported))
+		degrade(capture, "an unreachable peer may show as ABORTED");
 	if (!capture->skel->rodata->thread_known)
 		degrade(capture,
 			"the Service that an unconnected UDP socket asked for is not known");
@@ -223,6 +243,7 @@ static int attach_tracing(struct weir_capture *capture, struct weir_error *err)
 		{ skel->progs.cgroup_renamed, &skel->links.cgroup_renamed },
 		{ skel->progs.cgroup_removed, &skel->links.cgroup_removed },
 		{ skel->progs.tcp_set_state, &skel->links.tcp_set_state },
+		{ skel->progs.tcp_error_reported, &skel->links.tcp_error_reported },
 	};
 	size_t i;
 

@@ -49,6 +49,7 @@ struct sk_state {
 	__u32 isn_local;
 	__u32 isn_remote;
 	__u32 udp_peers;     /* exchanges begun by this socket, and the first one's key below */
+	__u32 icmp_error;    /* TCP: latest errno that an ICMP message stood for while connecting */
 	__u16 local_port;
 	__u16 remote_port;
 	__u16 asked_port;

@@ -57,6 +57,7 @@ static __always_inline void emit_local_error(struct sk_state *state)
 	ev->opened_ns = state->opened_ns;
 	ev->netns = state->netns;
 	ev->pid = state->pid;
+	ev->local_port = state->local_port;
 	ev->remote_port = state->asked_port;
 	ev->asked_port = state->asked_port;
 	ev->kind = WEIR_EV_CLOSE;
@@ -90,6 +91,7 @@ static __always_inline struct sk_state *connecting(struct bpf_sock_addr *ctx)
 		state->flags = SK_CONNECTING;
 		state->opened_ns = bpf_ktime_get_ns();
 		state->established_ns = 0;
+		state->local_port = ctx->sk->src_port; /* bind() may have named it */
 	}
 	state->cookie = bpf_get_socket_cookie(ctx);
 	state->netns = bpf_get_netns_cookie(ctx);

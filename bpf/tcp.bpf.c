@@ -76,7 +76,7 @@ static __always_inline void closed(struct sk_state *state, struct tcp_sock *tp, 
 	if (state->flags & SK_ESTABLISHED)
 		reason = end_reason_of(err, old_state);
 	else if (state->flags & SK_CONNECTING)
-		reason = failed_connect_reason(state, err);
+		reason = failed_connect_reason(state, err ? err : (int)state->icmp_error);
 	else
 		return;
 	emit(state, tp, WEIR_EV_CLOSE, reason, old_state, now);
@@ -100,6 +100,42 @@ int BPF_PROG(tcp_set_state, struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
+#define SO_EE_ORIGIN_ICMP 2 /* include/uapi/linux/errqueue.h */
+#define SO_EE_ORIGIN_ICMP6 3
+
+/* The errno of the latest ICMP message in the socket's error queue, where ip_icmp_error() and
+ * ipv6_icmp_error() put it just before they report; 0 for anything else. */
+static __always_inline __u32 latest_icmp_error(struct sock *sk)
+{
+	struct sk_buff *skb = BPF_CORE_READ(sk, sk_error_queue.prev);
+	struct sock_exterr_skb *ext = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
+	__u8 origin;
+
+	if (!skb || (void *)skb == (void *)&sk->sk_error_queue)
+		return 0;
+	origin = BPF_CORE_READ(ext, ee.ee_origin);
+	if (origin != SO_EE_ORIGIN_ICMP && origin != SO_EE_ORIGIN_ICMP6)
+		return 0;
+	return BPF_CORE_READ(ext, ee.ee_errno);
+}
+
+/*
+ * While connect() itself holds the socket, an ICMP error is only noted as sk_err_soft
+ * (tcp_v4_err()), and whoever asks for SO_ERROR takes it away before the socket is closed.
+ */
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(tcp_error_reported, struct sock *sk)
+{
+	struct sk_state *state;
+
+	if (sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state != STATE_SYN_SENT)
+		return 0;
+	state = bpf_sk_storage_get(&sk_states, sk, 0, 0);
+	if (state)
+		state->icmp_error = latest_icmp_error(sk);
+	return 0;
+}
+
 static __always_inline void syn_sent(struct bpf_sock_ops *ctx, struct sk_state *state,
 				     struct tcp_sock *tp)
 {
@@ -115,6 +151,7 @@ static __always_inline void syn_sent(struct bpf_sock_ops *ctx, struct sk_state *
 	state->role = WEIR_EV_ROLE_CLIENT;
 	state->protocol = IPPROTO_TCP;
 	state->flags = SK_CONNECTING | SK_SYN_SENT;
+	state->icmp_error = 0;
 	tuple_from_sock(state, sk);
 	if (!state->asked_port) {
 		addr_copy(state->asked, state->remote);

@@ -33,6 +33,25 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
+struct sk_buff;
+
+struct sk_buff_head {
+	struct sk_buff *prev;
+};
+
+struct sk_buff {
+	char cb[48];
+};
+
+struct sock_extended_err {
+	__u32 ee_errno;
+	__u8 ee_origin;
+};
+
+struct sock_exterr_skb {
+	struct sock_extended_err ee;
+};
+
 struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
@@ -67,6 +86,7 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
+	struct sk_buff_head sk_error_queue;
 	__u16 sk_type;
 	__u16 sk_protocol;
 	__u8 sk_userlocks : 4;
