@@ -31,7 +31,7 @@ endif
 
 LIBS := libbpf libelf libmnl json-c libwebsockets yaml-0.1
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
-	-Wpointer-arith -Wno-unused-parameter
+	-Wpointer-arith -Wno-unused-parameter -Wno-format-zero-length
 WERROR := $(if $(CI),-Werror)
 CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DWEIR_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g

@@ -189,9 +189,9 @@ static int fail_value(const struct origin *origin, const char *value, const char
 	const struct weir_option *option = origin->option;
 	bool env = !strcmp(origin->source, "environment variable");
 
-	return weir_error_set(err, -EINVAL, "%s '%s%s': '%s' %s (see '%s --help')",
-			      origin->source, env ? "" : "--", env ? option->env : option->name,
-			      value, what, origin->options->command);
+	return weir_error_set(err, -EINVAL, "%s '%s%s': '%s' %s (see '%s --help')", origin->source,
+			      env ? "" : "--", env ? option->env : option->name, value, what,
+			      origin->options->command);
 }
 
 static int fail_range(const struct origin *origin, const char *value, struct weir_error *err)
@@ -409,8 +409,9 @@ static const struct weir_option *find_letter(const struct parser *p, char letter
 static int set_from_next(struct parser *p, const struct weir_option *option)
 {
 	if (p->at + 1 >= p->argc)
-		return weir_error_set(p->err, -EINVAL, "flag '--%s' needs a value (see '%s --help')",
-				      option->name, p->options->command);
+		return weir_error_set(p->err, -EINVAL,
+				      "flag '--%s' needs a value (see '%s --help')", option->name,
+				      p->options->command);
 	return set_given(p, option, p->argv[++p->at]);
 }
 
@@ -450,8 +451,9 @@ static int parse_letters(struct parser *p, const char *letters)
 			return 0;
 		}
 		if (!option)
-			return weir_error_set(p->err, -EINVAL, "unknown flag '-%c' (see '%s --help')",
-					      *letters, p->options->command);
+			return weir_error_set(p->err, -EINVAL,
+					      "unknown flag '-%c' (see '%s --help')", *letters,
+					      p->options->command);
 		if (option->type != WEIR_OPTION_FLAG || letters[1] == '=') {
 			const char *value = letters + 1 + (letters[1] == '=');
 

@@ -114,7 +114,8 @@ static size_t help_column(const struct weir_options *options)
 void weir_options_help(const struct weir_options *options, struct weir_buf *out)
 {
 	static const struct weir_option general[] = {
-		{ .name = "help", .letter = 'h', .type = WEIR_OPTION_FLAG, .help = "Print this text" },
+		{ .name = "help", .letter = 'h', .type = WEIR_OPTION_FLAG,
+		  .help = "Print this text" },
 		{ .name = "version", .type = WEIR_OPTION_FLAG, .help = "Print the version" },
 	};
 	size_t indent = help_column(options);
@@ -124,7 +125,8 @@ void weir_options_help(const struct weir_options *options, struct weir_buf *out)
 		weir_buf_putc(out, '\n');
 	}
 	weir_buf_printf(out, "Usage:\n  %s [flags]%s%s\n", options->command,
-			options->arguments ? " " : "", options->arguments ? options->arguments : "");
+			options->arguments ? " " : "",
+			options->arguments ? options->arguments : "");
 	if (options->table->name && options->table->type != WEIR_OPTION_GROUP)
 		weir_buf_puts(out, "\nFlags:\n");
 	for (const struct weir_option *option = options->table; option->name; option++) {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 .PHONY: install
-install: all ## install binaries, man pages and the systemd unit (DESTDIR, PREFIX)
+install: all ## install binaries and man pages (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/weir $(DESTDIR)$(PREFIX)/bin/weir

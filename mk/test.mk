@@ -14,6 +14,14 @@ $(BUILD)/tests/%: tests/%.c $(ARCHIVES)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Werror=unused-function $(LDFLAGS) -o $@ $< $(ARCHIVES) \
 		$(LDLIBS) -lcmocka
 
+# cmd/ has no archive: its tests are linked with all of cmd/weir but its main.
+CMD_TEST_OBJECTS := $(CMD_OBJECTS) $(filter-out %/main.o,$(call objects,cmd/weir))
+$(BUILD)/tests/unit/cmd/%: tests/unit/cmd/%.c $(CMD_TEST_OBJECTS) $(ARCHIVES)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Werror=unused-function $(LDFLAGS) -o $@ $< \
+		$(CMD_TEST_OBJECTS) $(ARCHIVES) $(LDLIBS) -lcmocka
+
 # Traffic makers and checkers that the tests, the demo and the benchmark use: no Weir code in them.
 $(BUILD)/tools/%: tests/tools/%.c
 	$(say) TOOL $@

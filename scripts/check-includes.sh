@@ -38,7 +38,7 @@ RULES
 
 pure='assert|ctype|errno|inttypes|limits|stdalign|stdarg|stdbool|stddef|stdint|stdlib|string|strings'
 pure="($pure)\\.h arpa/inet\\.h netinet/in\\.h sys/queue\\.h"
-libc='dirent|fcntl|fnmatch|getopt|glob|ifaddrs|malloc|math|netdb|poll|pthread|pwd|sched|search|setjmp'
+libc='dirent|fcntl|fnmatch|ftw|getopt|glob|ifaddrs|malloc|math|netdb|poll|pthread|pwd|sched|search|setjmp'
 libc+='|signal|spawn|stdio|termios|threads|time|ucontext|unistd|locale|mntent|libgen|langinfo'
 libc="($libc)\\.h (sys|linux|net|netinet|arpa|asm)/[a-z0-9_/-]+\\.h"
 

@@ -129,7 +129,8 @@ void weir_format_time(struct weir_buf *out, enum weir_time_format format, int64_
 	(void)gmtime_r(&s, &tm);
 	if (format == WEIR_TIME_STAMP_MILLI) {
 		weir_buf_printf(out, "%s %2d %02d:%02d:%02d.%03d", months[tm.tm_mon], tm.tm_mday,
-				tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns / (int64_t)WEIR_NS_PER_MS));
+				tm.tm_hour, tm.tm_min, tm.tm_sec,
+				(int)(ns / (int64_t)WEIR_NS_PER_MS));
 		return;
 	}
 	weir_buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,

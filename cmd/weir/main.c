@@ -38,7 +38,7 @@ static int version_main(int argc, char *const argv[], struct weir_error *err)
 	if (r < 0)
 		return r;
 	r = weir_print_action(&options, result.action == WEIR_OPTIONS_HELP ? WEIR_OPTIONS_HELP
-									 : WEIR_OPTIONS_VERSION);
+									   : WEIR_OPTIONS_VERSION);
 	weir_options_done(&options, NULL, &result);
 	return r;
 }
@@ -92,13 +92,30 @@ static int flags_main(int argc, char *const argv[], struct weir_error *err)
 	return r;
 }
 
-static int run(int argc, char *const argv[], struct weir_error *err)
+/* `weir --server X observe` is `weir observe --server X`. */
+static void put_command_first(int argc, char *argv[])
+{
+	int flags;
+	char *command;
+
+	if (argc < 2 || strncmp(argv[1], "--server", strlen("--server")) != 0)
+		return;
+	flags = strchr(argv[1], '=') ? 1 : 2;
+	if (argc < 2 + flags)
+		return;
+	command = argv[1 + flags];
+	memmove(argv + 2, argv + 1, (size_t)flags * sizeof(*argv));
+	argv[1] = command;
+}
+
+static int run(int argc, char *argv[], struct weir_error *err)
 {
 	const struct command *command;
 	int r = weir_session_catch_signals();
 
 	if (r < 0)
 		return weir_error_set(err, r, "cannot watch for signals: %s", strerror(-r));
+	put_command_first(argc, argv);
 	if (argc < 2 || argv[1][0] == '-')
 		return flags_main(argc, argv, err);
 	if (!strcmp(argv[1], "help"))

@@ -54,13 +54,13 @@ static const struct weir_option observe_table[] = {
 	  .help = "Flows up to then" },
 
 	{ .type = WEIR_OPTION_GROUP,
-	  .name = "Which flows, by content (comma-separated or repeated; any value of a flag, "
-		  "every flag)" },
+	  .name = "Which flows, by content (values comma-separated or repeated: any of them)" },
 	{ .name = "namespace", .letter = 'n', FILTER(namespace_), .metavar = "NAME",
 	  .help = "Either end is in this namespace" },
 	{ .name = "pod", FILTER(pod), .metavar = "[NS/]NAME",
 	  .help = "Either end is a pod whose name begins so (NS/: any pod there)" },
-	{ .name = "ip", FILTER(ip), .metavar = "IP", .help = "Either end has this address or CIDR" },
+	{ .name = "ip", FILTER(ip), .metavar = "IP",
+	  .help = "Either end has this address or CIDR" },
 	{ .name = "port", FILTER(port), .metavar = "PORT", .help = "Either end has this port" },
 	{ .name = "from-namespace", FILTER(from_namespace), .metavar = "NAME",
 	  .help = "The same of the end that opened the connection" },
@@ -108,12 +108,13 @@ static const struct weir_options observe_options = {
 	.command = "weir observe",
 	.arguments = "[flows]",
 	.about = "Show who talks to whom, one line for each event of a connection.",
-	.epilogue = "Examples:\n"
-		    "  weir observe -f                                everything, as it happens\n"
-		    "  weir observe -f -n shop --verdict DROPPED      what is dropped in a namespace\n"
-		    "  weir observe --since 5m --to-pod shop/cart     who called cart\n"
-		    "  weir observe --all -o jsonpb > flows.json      the history, for later\n"
-		    "  weir observe --input-file flows.json -o table  … and read back\n",
+	.epilogue =
+		"Examples:\n"
+		"  weir observe -f                                everything, as it happens\n"
+		"  weir observe -f -n shop --verdict DROPPED      what is dropped in a namespace\n"
+		"  weir observe --since 5m --to-pod shop/cart     who called cart\n"
+		"  weir observe --all -o jsonpb > flows.json      the history, for later\n"
+		"  weir observe --input-file flows.json -o table  … and read back\n",
 	.table = observe_table,
 	.max_arguments = 1,
 };
@@ -124,7 +125,8 @@ static bool want_color(const char *when)
 
 	if (strcmp(when, "auto"))
 		return !strcmp(when, "always");
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) &&
+	       !(term && !strcmp(term, "dumb"));
 }
 
 static int printer_make(const struct observe_settings *settings, struct weir_printer **ret_printer,
@@ -201,7 +203,9 @@ static int observe_server(struct observe *observe, const struct observe_settings
 static int check_input_flags(const struct weir_options_result *result,
 			     const struct observe_settings *settings, struct weir_error *err)
 {
-	static const char *const refused[] = { "server", "follow", "last", "all", "since", "until" };
+	static const char *const refused[] = {
+		"server", "follow", "last", "all", "since", "until"
+	};
 	const char *term = weir_observe_filters_any(&settings->request.filters);
 
 	if (!settings->input_file)
@@ -212,9 +216,9 @@ static int check_input_flags(const struct weir_options_result *result,
 		    (strcmp(refused[i], "server") || !getenv(WEIR_SERVER_ENV)))
 			term = refused[i];
 	if (term)
-		return weir_error_set(err, -EINVAL,
-				      "--%s is the server's work and cannot be combined with --input-file",
-				      term);
+		return weir_error_set(
+			err, -EINVAL,
+			"--%s is the server's work and cannot be combined with --input-file", term);
 	return 0;
 }
 
@@ -233,8 +237,7 @@ static int check_settings(struct observe_settings *settings,
 				      last ? "last" : "since");
 	if (settings->all && request->follow)
 		request->last = LAST_ALL;
-	else if (!last && !settings->all && !request->follow && !request->since &&
-		 !request->until)
+	else if (!last && !settings->all && !request->follow && !request->since && !request->until)
 		request->last = 20;
 	return check_input_flags(result, settings, err);
 }

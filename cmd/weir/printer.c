@@ -9,6 +9,8 @@
 #include "cmd/weir/table.h"
 #include "lib/cleanup.h"
 
+#define TABLE "TIMESTAMP\tSOURCE\tDESTINATION\tTYPE\tVERDICT\tSUMMARY"
+#define TABLE_NODE "TIMESTAMP\tNODE\tSOURCE\tDESTINATION\tTYPE\tVERDICT\tSUMMARY"
 #define DICT_SEPARATOR "------------\n"
 
 /* Identities below this are Hubble's reserved ones, which have names. */
@@ -107,26 +109,24 @@ static const char *unit_name(const struct weir_view_end *end)
 {
 	const char *slash = strrchr(end->unit, '/');
 
-	if (slash && slash[1])
-		return slash + 1;
-	return *end->unit ? end->unit : "host";
+	const char *name = slash ? slash + 1 : end->unit;
+
+	return *name ? name : "host";
 }
 
 static void put_name(const struct weir_printer *p, const struct weir_view_end *end,
 		     struct weir_buf *out)
 {
-	if (p->opts.numeric) {
-		put_address(end, out);
-	} else if (*end->pod) {
+	const char *name = is_host(end) ? unit_name(end) : end->dns_name;
+
+	if (!p->opts.numeric && *end->pod) {
 		if (*end->namespace_name) {
 			weir_format_text(out, end->namespace_name);
 			weir_buf_putc(out, '/');
 		}
 		weir_format_text(out, end->pod);
-	} else if (is_host(end)) {
-		weir_format_text(out, unit_name(end));
-	} else if (*end->dns_name) {
-		weir_format_text(out, end->dns_name);
+	} else if (!p->opts.numeric && *name) {
+		weir_format_text(out, name);
 	} else {
 		put_address(end, out);
 	}
@@ -258,8 +258,10 @@ static void put_summary(const struct weir_printer *p, const struct weir_view *vi
 		return;
 	}
 	weir_format_text(out, *view->protocol ? view->protocol : "UNKNOWN");
-	weir_buf_putc(out, ' ');
-	weir_format_text(out, c->state);
+	if (*c->state) {
+		weir_buf_putc(out, ' ');
+		weir_format_text(out, c->state);
+	}
 	if (*c->end_reason) {
 		weir_buf_putc(out, ' ');
 		put_colored(p, bad ? verdict_color(view->verdict) : COLOR_NONE, c->end_reason, out);
@@ -365,9 +367,7 @@ static void table_flow(struct weir_printer *p, const struct weir_view *view)
 	struct weir_buf *row = &p->table.cells;
 
 	if (!p->printed)
-		weir_table_header(&p->table, p->opts.node_name
-			? "TIMESTAMP\tNODE\tSOURCE\tDESTINATION\tTYPE\tVERDICT\tSUMMARY"
-			: "TIMESTAMP\tSOURCE\tDESTINATION\tTYPE\tVERDICT\tSUMMARY");
+		weir_table_header(&p->table, p->opts.node_name ? TABLE_NODE : TABLE);
 	put_time(p, view, row);
 	weir_table_next(&p->table);
 	if (p->opts.node_name) {

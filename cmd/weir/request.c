@@ -17,10 +17,23 @@ struct term {
 	size_t offset;
 };
 
+#define FIELD(field_) offsetof(struct weir_observe_filters, field_)
+
 static const struct term terms[] = {
-#define X(field_, term_) { term_, offsetof(struct weir_observe_filters, field_) },
-	WEIR_OBSERVE_TERMS(X)
-#undef X
+	{ "namespace", FIELD(namespace_) },
+	{ "pod", FIELD(pod) },
+	{ "ip", FIELD(ip) },
+	{ "port", FIELD(port) },
+	{ "from-namespace", FIELD(from_namespace) },
+	{ "from-pod", FIELD(from_pod) },
+	{ "from-ip", FIELD(from_ip) },
+	{ "from-port", FIELD(from_port) },
+	{ "to-namespace", FIELD(to_namespace) },
+	{ "to-pod", FIELD(to_pod) },
+	{ "to-ip", FIELD(to_ip) },
+	{ "to-port", FIELD(to_port) },
+	{ "protocol", FIELD(protocol) },
+	{ "verdict", FIELD(verdict) },
 };
 
 #define TERM_COUNT (sizeof(terms) / sizeof(terms[0]))
@@ -63,7 +76,8 @@ static int check_conflicts(const struct weir_observe_filters *filters, struct we
 			(void)snprintf(name, sizeof(name), "%s-%s", sides[j], either[i]);
 			if (values_named(filters, name)->count)
 				return weir_error_set(err, -EINVAL,
-					"filters --%s and --%s cannot be combined", either[i], name);
+						      "filters --%s and --%s cannot be combined",
+						      either[i], name);
 		}
 	}
 	return 0;

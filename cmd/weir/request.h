@@ -10,19 +10,15 @@
 #include "lib/buf.h"
 #include "lib/error.h"
 
-/** The filter terms of api/filter.h; a flag of the same name each. */
-#define WEIR_OBSERVE_TERMS(X)                                                        \
-	X(namespace_, "namespace") X(pod, "pod") X(ip, "ip") X(port, "port")         \
-	X(from_namespace, "from-namespace") X(from_pod, "from-pod")                  \
-	X(from_ip, "from-ip") X(from_port, "from-port")                              \
-	X(to_namespace, "to-namespace") X(to_pod, "to-pod") X(to_ip, "to-ip")        \
-	X(to_port, "to-port") X(protocol, "protocol") X(verdict, "verdict")
-
-/** struct weir_observe_filters - values per term, all empty: everything. */
+/**
+ * struct weir_observe_filters - values per term of api/filter.h, each with a flag of its name;
+ * all empty: everything.
+ */
 struct weir_observe_filters {
-#define X(field_, term_) struct weir_option_list field_;
-	WEIR_OBSERVE_TERMS(X)
-#undef X
+	struct weir_option_list namespace_, pod, ip, port;
+	struct weir_option_list from_namespace, from_pod, from_ip, from_port;
+	struct weir_option_list to_namespace, to_pod, to_ip, to_port;
+	struct weir_option_list protocol, verdict;
 };
 
 struct weir_observe_request {

@@ -109,12 +109,13 @@ static void on_close(void *ctx, int status, const char *detail)
 		return;
 	}
 	if (s->first_failure.text[0] && is_unreachable(status))
-		status = weir_error_set(s->err, -EHOSTUNREACH,
-					"cannot connect to %s (%s), nor to %s (%s): is weir-agent running?",
-					s->opts->server, s->first_failure.text, s->server, detail);
+		status = weir_error_set(
+			s->err, -EHOSTUNREACH,
+			"cannot connect to %s (%s), nor to %s (%s): is weir-agent running?",
+			s->opts->server, s->first_failure.text, s->server, detail);
 	else if (is_unreachable(status))
-		status = weir_error_set(s->err, -EHOSTUNREACH, "cannot connect to %s: %s", s->server,
-					detail);
+		status = weir_error_set(s->err, -EHOSTUNREACH, "cannot connect to %s: %s",
+					s->server, detail);
 	else if (status < 0)
 		(void)weir_error_set(s->err, status, "%s: %s", s->server, detail);
 	session_end(s, status);

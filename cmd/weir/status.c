@@ -207,7 +207,8 @@ int weir_status_main(int argc, char *const argv[], struct weir_error *err)
 	if (r < 0)
 		return r;
 	if (result.action == WEIR_OPTIONS_RUN)
-		r = status_run(&settings, weir_options_given(&status_options, &result, "server"), err);
+		r = status_run(&settings, weir_options_given(&status_options, &result, "server"),
+			       err);
 	else
 		r = weir_print_action(&status_options, result.action);
 	weir_options_done(&status_options, &settings, &result);

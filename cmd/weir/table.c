@@ -105,8 +105,8 @@ void weir_table_print(const struct weir_table *table, struct weir_buf *out)
 
 		weir_buf_put(out, text, len);
 		if (more)
-			weir_buf_printf(out, "%*s", (int)(widths[column] - text_width(text, len)) + GAP,
-					"");
+			weir_buf_printf(out, "%*s",
+					(int)(widths[column] - text_width(text, len)) + GAP, "");
 		else
 			weir_buf_putc(out, '\n');
 		column = more ? column + 1 : 0;
