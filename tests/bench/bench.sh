@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck source-path=SCRIPTDIR
+#
+# What the agent costs, measured with and without it in turn (A B A B …) in one run. Prints
+# markdown. BENCH_ROUNDS (5) pairs, BENCH_SECONDS (3) a measurement, BENCH_CONNECTIONS (200000).
+set -euo pipefail
+. "$(dirname "$0")/../lib/cluster.sh"
+. "$(dirname "$0")/../lib/agent.sh"
+
+ROUNDS=${BENCH_ROUNDS:-5}
+LENGTH=${BENCH_SECONDS:-3}
+CONNECTIONS=${BENCH_CONNECTIONS:-200000}
+HELD=${BENCH_HELD:-100000}
+
+cluster_start
+cluster_pod bench client
+cluster_pod bench server
+to=${POD_IP4[bench/server]}
+cluster_serve bench/server "$TOOLS/netbench" server "$to" 9001
+cluster_serve bench/server "$TOOLS/tcpload" server "$to" 8001 8002 8003 8004
+
+# cpu_ticks: user and system time of the agent so far.
+cpu_ticks() {
+	local stat
+	stat=$(< "/proc/$AGENT_PID/stat")
+	stat=${stat##*) }
+	# shellcheck disable=SC2086 # fields
+	set -- $stat
+	echo "${12} ${13}"
+}
+
+rss_kb() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$AGENT_PID/status"
+}
+
+measure() {
+	local test
+	for test in rr stream crr; do
+		echo "$test $1 $(cluster_run bench/client "$TOOLS/netbench" "$test" "$to:9001" "$LENGTH")" \
+			>> "$CLUSTER_DIR/throughput"
+	done
+}
+
+measure_cpu() {
+	local before after rate
+	read -r -a before <<< "$(cpu_ticks)"
+	rate=$(cluster_run bench/client "$TOOLS/tcpload" client --connections "$CONNECTIONS" \
+		--to "$to:8001,$to:8002,$to:8003,$to:8004" --concurrency 256 --rate 8000 --size 100 \
+		--server-closes --ports 10000-59999 | sed -n 's/.* rate=\([0-9]*\).*/\1/p')
+	cluster_wait 30 agent_is_idle || true
+	read -r -a after <<< "$(cpu_ticks)"
+	echo "cpu $((after[0] - before[0])) $((after[1] - before[1])) $CONNECTIONS $rate $(agent_lost)" \
+		>> "$CLUSTER_DIR/cost"
+}
+
+measure_held() {
+	# Open both ways it blocks nobody; it ends for its reader when 7 is closed.
+	mkfifo "$CLUSTER_DIR/hold"
+	exec 7<> "$CLUSTER_DIR/hold"
+	cluster_spawn bench/client "$TOOLS/hold" 127.0.0.1 12000 "$HELD" < "$CLUSTER_DIR/hold" \
+		> "$CLUSTER_DIR/hold.out" 7>&-
+	cluster_wait 120 grep -q ready "$CLUSTER_DIR/hold.out" || cluster_die "hold failed"
+	cluster_wait 60 agent_is_idle || true
+	# Two sweeps of the default interval and more, so that all it does for them is in.
+	local deadline=$((SECONDS + 12)) peak=0 now
+	while [ "$SECONDS" -lt "$deadline" ]; do
+		now=$(rss_kb)
+		[ "$now" -le "$peak" ] || peak=$now
+		sleep 0.1
+	done
+	echo "held $peak $HELD $(agent_lost)" >> "$CLUSTER_DIR/cost"
+	exec 7>&-
+}
+
+measure warm-up
+sed -i d "$CLUSTER_DIR/throughput"
+for ((round = 1; round <= ROUNDS; round++)); do
+	echo "bench: round $round of $ROUNDS" >&2
+	measure off
+	agent_start
+	measure on
+	agent_stop
+done
+agent_start
+echo "idle $(rss_kb)" >> "$CLUSTER_DIR/cost"
+echo "bench: CPU over $CONNECTIONS connections, three times" >&2
+for ((round = 1; round <= 3; round++)); do
+	measure_cpu
+done
+agent_stop
+agent_start
+echo "bench: $HELD live connections" >&2
+measure_held
+agent_stop
+"$(dirname "$0")/table.py" "$CLUSTER_DIR/throughput" "$CLUSTER_DIR/cost" "$(getconf CLK_TCK)"

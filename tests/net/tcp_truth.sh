@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck source-path=SCRIPTDIR
+# 20,000 short TCP connections at 7,000 a second or more, and 5,000 over IPv6, with client ports
+# and whole 4-tuples used again: each is one record with its exact bytes and its ending.
+set -euo pipefail
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/cluster.sh"
+. "$(dirname "$0")/../lib/agent.sh"
+
+MIN_RATE=7000
+PORTS="8001 8002 8003 8004"
+
+[ "$(id -u)" -eq 0 ] || tap_skip_all "needs root"
+cluster_start
+cluster_pod load client
+cluster_pod load server
+agent_start
+agent_follow "$CLUSTER_DIR/records"
+# shellcheck disable=SC2086 # a list of ports
+cluster_serve load/server "$TOOLS/tcpload" server :: $PORTS
+
+# run ADDRESS CONNECTIONS SEED: appends to the truth.
+run() {
+	local to='' port
+	for port in $PORTS; do
+		to+=${to:+,}$1:$port
+	done
+	cluster_run load/client "$TOOLS/tcpload" client --to "$to" --connections "$2" --seed "$3" \
+		--rate 7600 --concurrency 256 --ports 20000-23999 --out "$CLUSTER_DIR/truth.$3"
+	cat "$CLUSTER_DIR/truth.$3" >> "$CLUSTER_DIR/truth"
+}
+
+fast_enough() {
+	local rate
+	rate=$(sed -n 's/.* rate=\([0-9]*\).*/\1/p' <<< "$1")
+	echo "$1"
+	[ "$rate" -ge "$MIN_RATE" ]
+}
+
+result4=$(run "${POD_IP4[load/server]}" 20000 4)
+result6=$(run "[${POD_IP6[load/server]}]" 5000 6)
+tap_note "IPv4: $result4"
+tap_note "IPv6: $result6"
+settle "$CLUSTER_DIR/records" 25000
+tap_note "$(agent_balance)"
+tap_check "the traffic came at $MIN_RATE connections a second or more" fast_enough "$result4"
+tap_check "every connection is one record, to the byte, with its ending and pods" \
+	"$ROOT/tests/lib/truth.py" tcp "$CLUSTER_DIR/truth" "$CLUSTER_DIR/records" \
+	--source load/client --destination load/server
+tap_check "no loss" agent_check_no_loss
+tap_check "seen = delivered + losses" agent_check_balance
+tap_done
