@@ -61,44 +61,43 @@ static bool values_exist(const struct weir_ev_flow *ev)
 
 int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 {
-	struct weir_flow_input in = { 0 };
+	struct weir_flow_input *in = ret_input;
 	struct weir_ev_flow ev;
 
 	memcpy(&ev, data, sizeof(ev));
 	if (!values_exist(&ev))
 		return -EBADMSG;
-	in.kind = (enum weir_input_kind)ev.kind;
-	in.role = (enum weir_role)ev.role;
-	in.end_reason = (enum weir_end_reason)ev.end_reason;
-	in.protocol = ev.protocol;
-	in.established = ev.hdr.flags & WEIR_EV_ESTABLISHED;
-	in.time_ns = ev.hdr.ts_ns;
-	in.opened_ns = ev.opened_ns;
-	in.established_ns = ev.established_ns;
-	in.isn_local = ev.isn_local;
-	in.isn_remote = ev.isn_remote;
-	addr_decode(&in.local, ev.local);
-	addr_decode(&in.remote, ev.remote);
-	addr_decode(&in.asked, ev.asked);
-	addr_decode(&in.backend, ev.backend);
-	in.local_port = ev.local_port;
-	in.remote_port = ev.remote_port;
-	in.asked_port = ev.asked_port;
-	in.backend_port = ev.backend_port;
-	in.end.cgroup_id = ev.cgroup_id;
-	in.end.cookie = ev.cookie;
-	in.end.netns = ev.netns;
-	in.end.pid = ev.pid;
-	memcpy(in.end.comm, ev.comm, sizeof(in.end.comm));
-	in.end.comm[sizeof(in.end.comm) - 1] = '\0';
-	in.counts.tx_bytes = ev.tx_bytes;
-	in.counts.rx_bytes = ev.rx_bytes;
-	in.counts.tx_packets = ev.tx_packets;
-	in.counts.rx_packets = ev.rx_packets;
-	in.counts.retransmits = ev.retransmits;
-	in.counts.rtt_us = ev.rtt_us;
-	in.counts.rtt_min_us = ev.rtt_min_us;
-	*ret_input = in;
+	in->kind = (enum weir_input_kind)ev.kind;
+	in->role = (enum weir_role)ev.role;
+	in->end_reason = (enum weir_end_reason)ev.end_reason;
+	in->protocol = ev.protocol;
+	in->established = ev.hdr.flags & WEIR_EV_ESTABLISHED;
+	in->time_ns = ev.hdr.ts_ns;
+	in->opened_ns = ev.opened_ns;
+	in->established_ns = ev.established_ns;
+	in->isn_local = ev.isn_local;
+	in->isn_remote = ev.isn_remote;
+	addr_decode(&in->local, ev.local);
+	addr_decode(&in->remote, ev.remote);
+	addr_decode(&in->asked, ev.asked);
+	addr_decode(&in->backend, ev.backend);
+	in->local_port = ev.local_port;
+	in->remote_port = ev.remote_port;
+	in->asked_port = ev.asked_port;
+	in->backend_port = ev.backend_port;
+	in->end.cgroup_id = ev.cgroup_id;
+	in->end.cookie = ev.cookie;
+	in->end.netns = ev.netns;
+	in->end.pid = ev.pid;
+	memcpy(in->end.comm, ev.comm, sizeof(in->end.comm));
+	in->end.comm[sizeof(in->end.comm) - 1] = '\0';
+	in->counts.tx_bytes = ev.tx_bytes;
+	in->counts.rx_bytes = ev.rx_bytes;
+	in->counts.tx_packets = ev.tx_packets;
+	in->counts.rx_packets = ev.rx_packets;
+	in->counts.retransmits = ev.retransmits;
+	in->counts.rtt_us = ev.rtt_us;
+	in->counts.rtt_min_us = ev.rtt_min_us;
 	return 0;
 }
 

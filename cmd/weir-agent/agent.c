@@ -12,7 +12,7 @@
 #define DRAIN_MAX 2048
 /* After a wake-up the ring is looked at by timer until it is found empty: one wake-up for a
  * burst instead of one for each record, at the price of this much latency within a burst. */
-#define DRAIN_PAUSE_NS (5 * WEIR_NS_PER_MS)
+#define DRAIN_PAUSE_NS (10 * WEIR_NS_PER_MS)
 #define SWEEP_ROWS_MAX 1024
 #define LOSS_PERIOD_NS (500 * WEIR_NS_PER_MS)
 
@@ -35,8 +35,10 @@ static void on_tick(void *ctx)
 
 static size_t drain(struct agent *agent)
 {
-	size_t n = weir_capture_drain(agent->capture, DRAIN_MAX);
+	size_t n;
 
+	agent->now_ns = weir_time_mono_ns();
+	n = weir_capture_drain(agent->capture, DRAIN_MAX);
 	if (n)
 		tick(agent);
 	return n;
@@ -81,8 +83,10 @@ static void sweep_done(struct agent *agent, int r)
 static void on_sweep_step(void *ctx)
 {
 	struct agent *agent = ctx;
-	int r = weir_capture_sweep_step(agent->capture, SWEEP_ROWS_MAX);
+	int r;
 
+	agent->now_ns = weir_time_mono_ns();
+	r = weir_capture_sweep_step(agent->capture, SWEEP_ROWS_MAX);
 	if (r <= 0) {
 		sweep_done(agent, r);
 		return;
@@ -251,6 +255,7 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 	r = place_walk_cgroups(agent);
 	if (r < 0)
 		return weir_error_set(err, r, "%s: %s", agent->cgroup_mount, strerror(-r));
+	agent->now_ns = weir_time_mono_ns();
 	r = weir_capture_find(agent->capture);
 	if (r < 0)
 		return weir_error_set(err, r, "bpf: cannot look for sockets: %s", strerror(-r));

@@ -47,6 +47,7 @@ struct agent {
 	bool resyncing;              /* the sweep under way passes every live socket */
 	bool resync_wanted;          /* ring records were lost: the next sweep is to */
 	uint64_t started_ns;
+	uint64_t now_ns;             /* of this turn of the loop: inputs are many, clocks are dear */
 	uint64_t cgroup_events;      /* applied to the store */
 	uint64_t no_memory;          /* flow inputs the correlator had no memory for */
 	uint64_t told[WEIR_LOSS_MAX_]; /* losses told to the stream so far */

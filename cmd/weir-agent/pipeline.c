@@ -6,7 +6,7 @@ void pipeline_on_flow_input(void *ctx, const struct weir_flow_input *input)
 {
 	struct agent *agent = ctx;
 
-	if (weir_correlate_input(agent->correlate, input, weir_time_mono_ns()) < 0)
+	if (weir_correlate_input(agent->correlate, input, agent->now_ns) < 0)
 		agent->no_memory++;
 }
 
