@@ -14,6 +14,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/ring.h"
 #include "bpf/weir.skel.h"
 #include "bpf/weir_abi.h"
 #include "lib/cleanup.h"
@@ -33,12 +34,11 @@ enum sweep_stage {
 struct weir_capture {
 	struct weir_capture_opts opts;
 	struct weir_bpf *skel;
-	struct ring_buffer *ring;
+	struct weir_ring *ring;
 	struct bpf_link *sweep_tcp;
 	struct bpf_link *sweep_udp;
 	struct weir_ev_stats *per_cpu;  /* scratch: one for each possible CPU */
 	int n_cpus;
-	size_t drain_left;
 	enum sweep_stage stage;
 	int sweep_fd;
 	size_t row_fill;                /* bytes of rows[] that are not a whole row yet */
@@ -83,8 +83,9 @@ static void pass_flow(struct weir_capture *capture, const struct weir_flow_input
 	capture->opts.on_flow(capture->opts.ctx, input);
 }
 
-static void pass_record(struct weir_capture *capture, const void *data, size_t len)
+static void on_ring_record(void *ctx, const void *data, size_t len)
 {
+	struct weir_capture *capture = ctx;
 	struct weir_cgroup_event cgroup;
 	struct weir_flow_input input;
 
@@ -102,17 +103,6 @@ static void pass_record(struct weir_capture *capture, const void *data, size_t l
 		return;
 	}
 	capture->bad_events++;
-}
-
-/* A negative return ends ring_buffer__consume(), with the position behind this record: without
- * it a busy ring would never let go. */
-static int on_ring_record(void *ctx, void *data, size_t len)
-{
-	struct weir_capture *capture = ctx;
-
-	pass_record(capture, data, len);
-	capture->drain_left--;
-	return capture->drain_left ? 0 : -EAGAIN;
 }
 
 /* Whether the running kernel has a tracepoint: its BTF has a typedef of the handler then. */
@@ -318,11 +308,10 @@ static int start(struct weir_capture *capture, struct weir_error *err)
 	capture->per_cpu = calloc((size_t)capture->n_cpus, sizeof(*capture->per_cpu));
 	if (!capture->per_cpu)
 		return -ENOMEM;
-	capture->ring = ring_buffer__new(bpf_map__fd(capture->skel->maps.events), on_ring_record,
-					 capture, NULL);
-	if (!capture->ring)
-		return weir_error_set(err, -errno, "bpf: cannot map the ring buffer: %s",
-				      strerror(errno));
+	r = weir_ring_new(bpf_map__fd(capture->skel->maps.events), capture->opts.ring_bytes,
+			  &capture->ring);
+	if (r < 0)
+		return weir_error_set(err, r, "bpf: cannot map the ring buffer: %s", strerror(-r));
 	return attach(capture, err);
 }
 
@@ -362,7 +351,7 @@ void weir_capture_free(struct weir_capture **p)
 		return;
 	if (capture->sweep_fd >= 0)
 		(void)close(capture->sweep_fd);
-	ring_buffer__free(capture->ring);
+	weir_ring_free(&capture->ring);
 	(void)bpf_link__destroy(capture->sweep_tcp);
 	(void)bpf_link__destroy(capture->sweep_udp);
 	weir_bpf__destroy(capture->skel);
@@ -379,14 +368,12 @@ const char *weir_capture_degraded(const struct weir_capture *capture, size_t i)
 
 int weir_capture_fd(const struct weir_capture *capture)
 {
-	return ring_buffer__epoll_fd(capture->ring);
+	return bpf_map__fd(capture->skel->maps.events);
 }
 
 size_t weir_capture_drain(struct weir_capture *capture, size_t max)
 {
-	capture->drain_left = max;
-	(void)ring_buffer__consume(capture->ring);
-	return max - capture->drain_left;
+	return weir_ring_drain(capture->ring, max, on_ring_record, capture);
 }
 
 /*
