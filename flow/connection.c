@@ -48,6 +48,12 @@ static uint64_t key_id(const struct weir_connection *conn)
 	return conn->id ^ weir_key_mix(conn->end[conn->salt_side].cookie);
 }
 
+static uint32_t netns_of(const struct weir_connection *conn, const struct weir_facts_table *facts,
+			 int side)
+{
+	return weir_facts_at(facts, conn->end[side].facts)->netns;
+}
+
 static uint32_t loopback_netns(const struct weir_connection *conn,
 			       const struct weir_facts_table *facts)
 {
@@ -55,7 +61,21 @@ static uint32_t loopback_netns(const struct weir_connection *conn,
 
 	if (!weir_addr_is_loopback(&conn->addr[0]) && !weir_addr_is_loopback(&conn->addr[1]))
 		return 0;
-	return weir_facts_at(facts, conn->end[side].facts)->netns;
+	return netns_of(conn, facts, side);
+}
+
+const struct weir_addr *weir_connection_asked(const struct weir_connection *conn,
+					      const struct weir_facts_table *facts,
+					      uint16_t *ret_port)
+{
+	const struct weir_facts *known = weir_facts_at(facts, conn->end[conn->source].facts);
+
+	if (conn->asked_is_destination && weir_addr_is_none(&known->asked)) {
+		*ret_port = conn->port[!conn->source];
+		return &conn->addr[!conn->source];
+	}
+	*ret_port = known->asked_port;
+	return &known->asked;
 }
 
 uint64_t weir_connection_hash(const struct weir_connection *conn,
@@ -63,8 +83,24 @@ uint64_t weir_connection_hash(const struct weir_connection *conn,
 {
 	if (conn->protocol == IPPROTO_TCP)
 		return weir_key_id_hash(key_id(conn));
+	if (conn->translated)
+		return weir_key_client_hash(conn->protocol, netns_of(conn, facts, conn->source),
+					    &conn->addr[conn->source], conn->port[conn->source]);
 	return weir_key_tuple_hash(conn->protocol, loopback_netns(conn, facts), conn->addr,
 				   conn->port);
+}
+
+uint64_t weir_connection_end_hash(const struct weir_connection *conn,
+				  const struct weir_facts_table *facts, int side)
+{
+	struct weir_addr addr[2] = { conn->addr[0], conn->addr[1] };
+	uint16_t port[2] = { conn->port[0], conn->port[1] };
+
+	if (!conn->translated)
+		return weir_connection_hash(conn, facts);
+	if (side == conn->source)
+		addr[!side] = *weir_connection_asked(conn, facts, &port[!side]);
+	return weir_key_tuple_hash(conn->protocol, loopback_netns(conn, facts), addr, port);
 }
 
 int weir_connection_match(const struct weir_connection *conn, const struct weir_facts_table *facts,
@@ -72,7 +108,7 @@ int weir_connection_match(const struct weir_connection *conn, const struct weir_
 {
 	int side;
 
-	if (conn->protocol != key->protocol)
+	if (conn->protocol != key->protocol || conn->translated)
 		return -1;
 	if (key->kind != WEIR_KEY_TUPLE) {
 		if (conn->socket_only != (key->kind == WEIR_KEY_SOCKET) || key_id(conn) != key->id)
@@ -117,6 +153,58 @@ bool weir_connection_faces(const struct weir_connection *conn, int side,
 	return conn->port[side] == in->local_port && conn->port[!side] == in->remote_port &&
 	       weir_addr_eq(&conn->addr[side], &in->local) &&
 	       weir_addr_eq(&conn->addr[!side], &in->remote);
+}
+
+static bool is_at(const struct weir_connection *conn, int side, const struct weir_addr *addr,
+		  uint16_t port)
+{
+	return conn->port[side] == port && weir_addr_eq(&conn->addr[side], addr);
+}
+
+static enum weir_fit fit_client(const struct weir_connection *conn,
+				const struct weir_facts_table *facts, const struct weir_key *key,
+				const struct weir_flow_input *in)
+{
+	uint16_t port;
+	const struct weir_addr *asked = weir_connection_asked(conn, facts, &port);
+
+	if (conn->end[conn->source].cookie != in->end.cookie || port != key->peer_port ||
+	    !weir_addr_eq(asked, key->peer))
+		return WEIR_FIT_NONE;
+	return WEIR_FIT_END;
+}
+
+static enum weir_fit fit_server(const struct weir_connection *conn, const struct weir_key *key,
+				const struct weir_flow_input *in)
+{
+	int side = !conn->source;
+	bool is_known = conn->known & BIT(side);
+	bool is_here = is_at(conn, side, key->local, key->local_port);
+	uint64_t heard_ns = in->kind == WEIR_INPUT_CLOSE ? in->opened_ns : in->time_ns;
+
+	if (is_known && is_here && conn->end[side].cookie == in->end.cookie)
+		return WEIR_FIT_END;
+	if (!weir_connection_may_join(conn, side, in))
+		return WEIR_FIT_NONE;
+	if (is_here)
+		return WEIR_FIT_PEER;
+	return is_known || heard_ns < conn->opened_ns ? WEIR_FIT_NONE : WEIR_FIT_MAYBE;
+}
+
+enum weir_fit weir_connection_fit(const struct weir_connection *conn,
+				  const struct weir_facts_table *facts, const struct weir_key *key,
+				  const struct weir_flow_input *in)
+{
+	bool is_server = in->role == WEIR_ROLE_SERVER;
+	const struct weir_addr *client = is_server ? key->peer : key->local;
+	uint16_t port = is_server ? key->peer_port : key->local_port;
+
+	if (!conn->translated || conn->protocol != key->protocol ||
+	    !is_at(conn, conn->source, client, port))
+		return WEIR_FIT_NONE;
+	if (weir_addr_is_loopback(client) && netns_of(conn, facts, conn->source) != in->end.netns)
+		return WEIR_FIT_NONE;
+	return is_server ? fit_server(conn, key, in) : fit_client(conn, facts, key, in);
 }
 
 static int replace_facts(struct weir_connection *conn, struct weir_facts_table *facts, int side,
@@ -423,15 +511,7 @@ static void record_end(const struct weir_connection *conn, const struct weir_fac
 static void record_asked(const struct weir_connection *conn, const struct weir_facts_table *facts,
 			 struct weir_flow *flow)
 {
-	const struct weir_facts *known = weir_facts_at(facts, conn->end[conn->source].facts);
-
-	if (!weir_addr_is_none(&known->asked)) {
-		flow->asked_addr = known->asked;
-		flow->asked_port = known->asked_port;
-	} else if (conn->asked_is_destination) {
-		flow->asked_addr = flow->destination_addr;
-		flow->asked_port = flow->destination_port;
-	}
+	flow->asked_addr = *weir_connection_asked(conn, facts, &flow->asked_port);
 }
 
 static enum weir_verdict verdict(const struct weir_connection *conn, const struct weir_flow *flow)

@@ -27,7 +27,8 @@ struct weir_connection_end {
  * Shape:  the two sides are numbered 0 and 1. TCP: side 0 is the end whose own initial sequence
  *         number is the smaller; UDP: the end that was seen first. Masks have bit 1 << side.
  *         addr[s] and port[s] are side s's own; while only the other end is known, they are what
- *         that end sees. Which side opened the connection is in @source; while @sure is not
+ *         that end sees. A @translated one has its client's address and port alone for its key,
+ *         and of its two sides only the destination's address changes. Which side opened the connection is in @source; while @sure is not
  *         set, that is only the order in which they are shown.
  * Units:  100,000 of them are to cost no more than 20 MB.
  */
@@ -64,6 +65,7 @@ struct weir_connection {
 	uint32_t socket_only : 1;  /* WEIR_KEY_SOCKET */
 	uint32_t salted : 1;       /* another connection had the key: @id is changed by a cookie */
 	uint32_t salt_side : 1;    /* whose */
+	uint32_t translated : 1;   /* UDP: the source asked what the network translates */
 };
 _Static_assert(sizeof(struct weir_connection) == 192, "weir_connection has outgrown its budget");
 
@@ -74,9 +76,16 @@ void weir_connection_init(struct weir_connection *conn, const struct weir_key *k
 /** weir_connection_done() - give up its references. */
 void weir_connection_done(struct weir_connection *conn, struct weir_facts_table *facts);
 
-/** weir_connection_hash() - the hash of the key it was made from. */
+/** weir_connection_hash() - the hash under which it is kept. */
 uint64_t weir_connection_hash(const struct weir_connection *conn,
 			      const struct weir_facts_table *facts);
+
+/**
+ * weir_connection_end_hash() - the hash of the key that @side's own inputs have: another than
+ * weir_connection_hash() when it is @translated.
+ */
+uint64_t weir_connection_end_hash(const struct weir_connection *conn,
+				  const struct weir_facts_table *facts, int side);
 
 /** weir_connection_match() - which side of @conn has @key for its own; -1: another connection. */
 int weir_connection_match(const struct weir_connection *conn, const struct weir_facts_table *facts,
@@ -89,6 +98,29 @@ bool weir_connection_may_join(const struct weir_connection *conn, int side,
 /** weir_connection_faces() - whether the addresses say so too; they need not, through NAT. */
 bool weir_connection_faces(const struct weir_connection *conn, int side,
 			   const struct weir_flow_input *in);
+
+/** How an input fits a connection that is @translated, worst first. */
+enum weir_fit {
+	WEIR_FIT_NONE,
+	WEIR_FIT_MAYBE,  /* the server's, if the network translates so */
+	WEIR_FIT_PEER,   /* the server's, by its address */
+	WEIR_FIT_END,    /* of an end that is known */
+};
+
+/**
+ * weir_connection_fit() - whether the end @in, with @key, can be one of @conn's.
+ *
+ * MAYBE only when the server's end heard something after the client's began: one clock on one
+ * node, so what it says is not of an earlier exchange with the same client's port.
+ */
+enum weir_fit weir_connection_fit(const struct weir_connection *conn,
+				  const struct weir_facts_table *facts, const struct weir_key *key,
+				  const struct weir_flow_input *in);
+
+/** weir_connection_asked() - what the source asked for; borrowed, and none when not known. */
+const struct weir_addr *weir_connection_asked(const struct weir_connection *conn,
+					      const struct weir_facts_table *facts,
+					      uint16_t *ret_port);
 
 /**
  * weir_connection_apply() - take over everything @in says about @side.

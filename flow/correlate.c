@@ -3,54 +3,18 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
-#include "flow/connection.h"
-#include "flow/key.h"
-#include "flow/table.h"
+#include "flow/correlate_internal.h"
 #include "flow/ticks.h"
-#include "flow/tombstone.h"
 #include "lib/cleanup.h"
 #include "lib/time.h"
-
-#define BIT(side) (1U << (side))
-#define BOTH 3U
 
 #define MAX_CONNECTIONS_DEFAULT 131072
 #define MAX_CONNECTIONS_LIMIT ((size_t)1 << 28)
 #define JOIN_NS_DEFAULT (20 * WEIR_NS_PER_MS)
 #define CLOSE_WAIT_NS_DEFAULT WEIR_NS_PER_SEC
 #define TOMBSTONE_NS_DEFAULT (60 * WEIR_NS_PER_SEC)
-
-/* Every connection is in one of these lists, each in the order in which they came into it. */
-enum list {
-	LIST_FREE,   /* not a connection */
-	LIST_IDLE,   /* nothing held: least recently updated first */
-	LIST_JOIN,   /* something held, due after join_ns */
-	LIST_CLOSE,  /* one of two ends closed, due after close_wait_ns */
-	LIST_MAX_,
-};
-
-struct weir_correlate {
-	struct weir_table table;
-	struct weir_facts_table facts;
-	struct weir_tombstones tombstones;
-	struct weir_table_list lists[LIST_MAX_];
-	uint32_t hold[LIST_MAX_];  /* in ticks: see flow/ticks.h */
-	weir_correlate_sink_fn sink;
-	void *ctx;
-	bool resyncing;
-	struct weir_correlate_stats stats;
-};
-
-/* The connection and the side of it that an input belongs to. */
-struct place {
-	struct weir_connection *conn;  /* NULL: none yet */
-	uint32_t index;
-	int side;
-	bool crowded;  /* another connection has the same key */
-};
 
 int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_correlate **ret_corr)
 {
@@ -72,12 +36,15 @@ int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_corre
 		return r;
 	r = weir_tombstones_init(&corr->tombstones, max,
 				 opts->tombstone_ns ? opts->tombstone_ns : TOMBSTONE_NS_DEFAULT);
+	if (r >= 0 && opts->translates)
+		r = weir_translations_init(&corr->translations, max);
 	if (r < 0)
 		return r;
 	corr->hold[LIST_JOIN] = weir_ticks_hold(opts->join_ns ? opts->join_ns : JOIN_NS_DEFAULT);
 	corr->hold[LIST_CLOSE] =
 		weir_ticks_hold(opts->close_wait_ns ? opts->close_wait_ns : CLOSE_WAIT_NS_DEFAULT);
 	corr->sink = opts->sink;
+	corr->translates = opts->translates;
 	corr->ctx = opts->ctx;
 	*ret_corr = TAKE_PTR(corr);
 	return 0;
@@ -90,6 +57,7 @@ void weir_correlate_free(struct weir_correlate **corr)
 	weir_table_done(&(*corr)->table);
 	weir_facts_done(&(*corr)->facts);
 	weir_tombstones_done(&(*corr)->tombstones);
+	weir_translations_done(&(*corr)->translations);
 	free(*corr);
 	*corr = NULL;
 }
@@ -108,7 +76,8 @@ static void take_out(struct weir_correlate *corr, uint32_t index)
 	conn->list = LIST_FREE;
 }
 
-static void put_into(struct weir_correlate *corr, uint32_t index, enum list list, uint64_t now_ns)
+static void put_into(struct weir_correlate *corr, uint32_t index, enum weir_correlate_list list,
+		     uint64_t now_ns)
 {
 	struct weir_connection *conn = conn_at(corr, index);
 
@@ -166,8 +135,9 @@ static void finish(struct weir_correlate *corr, uint32_t index, uint64_t time_ns
 	for (int side = 0; side < 2; side++) {
 		/* An end that was given up may have been slow, not dead. */
 		if (may_speak & BIT(side))
-			weir_tombstones_add(&corr->tombstones, hash, conn->end[side].cookie,
-					    now_ns);
+			weir_tombstones_add(&corr->tombstones,
+					    weir_connection_end_hash(conn, &corr->facts, side),
+					    conn->end[side].cookie, now_ns);
 	}
 	drop(corr, index, hash);
 }
@@ -185,7 +155,7 @@ static void emit_due(struct weir_correlate *corr, uint32_t index, uint64_t now_n
 static bool evict(struct weir_correlate *corr, uint64_t now_ns)
 {
 	/* What is held was updated within the last second; what is idle, usually longer ago. */
-	static const enum list order[] = { LIST_IDLE, LIST_CLOSE, LIST_JOIN };
+	static const enum weir_correlate_list order[] = { LIST_IDLE, LIST_CLOSE, LIST_JOIN };
 	struct weir_connection *conn;
 	uint32_t index = 0;
 
@@ -205,43 +175,8 @@ static bool evict(struct weir_correlate *corr, uint64_t now_ns)
 	return true;
 }
 
-static struct place find(const struct weir_correlate *corr, const struct weir_key *key,
-			 const struct weir_flow_input *in)
-{
-	struct place place = { .side = key->side };
-	uint32_t index = weir_table_first(&corr->table, key->hash);
-	bool faces = false;
-
-	for (struct weir_connection *conn; index; index = conn->link.chain) {
-		int side;
-
-		conn = conn_at(corr, index);
-		/* Three cache lines, all needed soon, and most often not in the cache. */
-		__builtin_prefetch(&conn->end[0]);
-		__builtin_prefetch(&conn->rtt_us);
-		side = weir_connection_match(conn, &corr->facts, key, in->end.cookie);
-		if (side < 0)
-			continue;
-		place.crowded = true;
-		if ((conn->known & BIT(side)) && conn->end[side].cookie == in->end.cookie)
-			return (struct place){ conn, index, side, true };
-		if (!weir_connection_may_join(conn, side, in) || faces)
-			continue;
-		faces = weir_connection_faces(conn, side, in);
-		if (faces || !place.conn)
-			place = (struct place){ conn, index, side, true };
-	}
-	return place;
-}
-
-static bool is_end_of(const struct weir_connection *conn, int side,
-		      const struct weir_flow_input *in)
-{
-	return conn && (conn->known & BIT(side)) && conn->end[side].cookie == in->end.cookie;
-}
-
 /* @from has only its server's end and no record yet: it becomes @to's other end. */
-static void merge(struct weir_correlate *corr, struct place *to, struct place *from)
+static void merge(struct weir_correlate *corr, struct weir_place *to, struct weir_place *from)
 {
 	struct weir_connection *conn = to->conn, *other = from->conn;
 	int server = !from->side, vacant = !to->side;
@@ -269,17 +204,20 @@ static void merge(struct weir_correlate *corr, struct place *to, struct place *f
  * A UDP client's end whose backend was not known when it was first seen is found by the address
  * it sends to, and moved to where the backend's end will look for it.
  */
-static struct place follow_backend(struct weir_correlate *corr, const struct weir_key *key,
-				   const struct weir_flow_input *in, struct place joinable)
+static struct weir_place follow_backend(struct weir_correlate *corr, const struct weir_key *key,
+					const struct weir_flow_input *in,
+					struct weir_place joinable)
 {
 	struct weir_key before;
-	struct place old;
+	struct weir_place old;
 	uint64_t hash;
 	int r;
 
 	weir_key_init(&before, in, false);
-	old = find(corr, &before, in);
-	if (!is_end_of(old.conn, old.side, in))
+	old = weir_correlate_find(corr, &before, in);
+	if (!weir_place_is_end(&old, in) && corr->translates)
+		old = weir_correlate_find_translated(corr, &before, in);
+	if (!weir_place_is_end(&old, in))
 		return joinable;
 	if (old.conn->known == BOTH || weir_connection_closing(old.conn))
 		return old;
@@ -287,12 +225,30 @@ static struct place follow_backend(struct weir_correlate *corr, const struct wei
 	r = weir_connection_set_addr(old.conn, &corr->facts, !old.side, key->peer, key->peer_port);
 	if (r < 0)
 		return old;
+	old.conn->translated = 0;
 	weir_table_move(&corr->table, hash, key->hash, old.index);
 	old.conn->dirty = 1;
 	if (joinable.conn && !joinable.conn->emitted && joinable.conn->known != BOTH &&
 	    joinable.conn->pending < UINT16_MAX - old.conn->pending)
 		merge(corr, &old, &joinable);
 	return old;
+}
+
+static struct weir_place locate(struct weir_correlate *corr, const struct weir_key *key,
+				const struct weir_flow_input *in)
+{
+	struct weir_place place = weir_correlate_find(corr, key, in), translated;
+
+	if (key->kind != WEIR_KEY_TUPLE || weir_place_is_end(&place, in))
+		return place;
+	if (weir_key_has_backend(in))
+		return follow_backend(corr, key, in, place);
+	if (!corr->translates || in->role == WEIR_ROLE_UNKNOWN)
+		return place;
+	translated = weir_correlate_find_translated(corr, key, in);
+	if (!place.conn || weir_place_is_end(&translated, in))
+		return translated;
+	return place;
 }
 
 static bool absorb(struct weir_correlate *corr, const struct weir_key *key,
@@ -310,7 +266,7 @@ static bool absorb(struct weir_correlate *corr, const struct weir_key *key,
 	return !again;
 }
 
-static void schedule_close(struct weir_correlate *corr, const struct place *place,
+static void schedule_close(struct weir_correlate *corr, const struct weir_place *place,
 			   enum weir_input_kind kind, uint64_t now_ns)
 {
 	struct weir_connection *conn = place->conn;
@@ -326,7 +282,7 @@ static void schedule_close(struct weir_correlate *corr, const struct place *plac
 	}
 }
 
-static void schedule(struct weir_correlate *corr, const struct place *place,
+static void schedule(struct weir_correlate *corr, const struct weir_place *place,
 		     enum weir_input_kind kind, uint64_t now_ns)
 {
 	struct weir_connection *conn = place->conn;
@@ -342,7 +298,7 @@ static void schedule(struct weir_correlate *corr, const struct place *place,
 	}
 }
 
-static void count_held(struct weir_correlate *corr, const struct place *place)
+static void count_held(struct weir_correlate *corr, const struct weir_place *place)
 {
 	corr->stats.inputs++;
 	corr->stats.pending++;
@@ -352,17 +308,27 @@ static void count_held(struct weir_correlate *corr, const struct place *place)
 }
 
 /* An input for a connection that is in the table. */
-static int take(struct weir_correlate *corr, const struct place *place, const struct weir_key *key,
-		const struct weir_flow_input *in)
+static int take(struct weir_correlate *corr, const struct weir_place *place,
+		const struct weir_key *key, const struct weir_flow_input *in)
 {
 	struct weir_connection *conn = place->conn;
 	bool joins = !(conn->known & BIT(place->side));
-	int r = weir_connection_apply(conn, &corr->facts, place->side, in);
+	bool is_backend = conn->translated && place->side != conn->source;
+	int r = 0;
 
+	if (is_backend)
+		r = weir_connection_set_addr(conn, &corr->facts, place->side, &in->local,
+					     in->local_port);
+	if (r >= 0)
+		r = weir_connection_apply(conn, &corr->facts, place->side, in);
 	if (r < 0)
 		return r;
 	if (joins)
 		corr->stats.joined++;
+	if (joins && is_backend)
+		weir_translations_put(&corr->translations,
+				      weir_connection_end_hash(conn, &corr->facts, conn->source),
+				      &in->local, in->local_port, conn->opened_ns);
 	/* The client's end names an exchange, unless a record by the server's name is out. */
 	if (joins && !conn->emitted && key->kind == WEIR_KEY_TUPLE && in->role == WEIR_ROLE_CLIENT)
 		conn->id = weir_key_exchange_id(key, in->end.cookie, in->opened_ns);
@@ -373,28 +339,62 @@ static int take(struct weir_correlate *corr, const struct place *place, const st
 	return 0;
 }
 
+static bool is_translated(const struct weir_correlate *corr, const struct weir_key *key,
+			  const struct weir_flow_input *in)
+{
+	return corr->translates && key->kind == WEIR_KEY_TUPLE && in->role == WEIR_ROLE_CLIENT &&
+	       !weir_key_has_backend(in) && in->asked_port == in->remote_port &&
+	       weir_addr_eq(&in->asked, &in->remote) &&
+	       corr->translates(corr->ctx, &in->asked, in->asked_port, NULL, 0, in->protocol,
+				in->opened_ns ? in->opened_ns : in->time_ns);
+}
+
+/* The same client's port asked the same a moment ago: it is sent to the same backend. */
+static void recall_backend(struct weir_correlate *corr, const struct weir_place *place,
+			   const struct weir_key *key, const struct weir_flow_input *in)
+{
+	const struct weir_translation *known =
+		weir_translations_lookup(&corr->translations, key->hash, in->opened_ns);
+
+	if (!known || !in->opened_ns ||
+	    !corr->translates(corr->ctx, &in->asked, in->asked_port, &known->backend, known->port,
+			      in->protocol, in->opened_ns))
+		return;
+	if (weir_connection_set_addr(place->conn, &corr->facts, !place->side, &known->backend,
+				     known->port) >= 0)
+		weir_translations_put(&corr->translations, key->hash, &known->backend, known->port,
+				      in->opened_ns);
+}
+
 /* The first input of a connection. */
-static int add(struct weir_correlate *corr, struct place *place, const struct weir_key *key,
+static int add(struct weir_correlate *corr, struct weir_place *place, const struct weir_key *key,
 	       const struct weir_flow_input *in, uint64_t now_ns)
 {
 	bool passes = key->kind == WEIR_KEY_SOCKET && in->kind == WEIR_INPUT_CLOSE;
 	bool salted = place->crowded && key->kind == WEIR_KEY_ISN;
+	bool translated = is_translated(corr, key, in);
+	uint64_t hash = key->hash;
 	int r;
 
 	if (corr->table.count >= corr->table.max - 1 && !passes)
 		(void)evict(corr, now_ns);
+	if (translated)
+		hash = weir_key_client_hash(key->protocol, key->netns, key->local, key->local_port);
 	do {
-		r = weir_table_add(&corr->table, key->hash, &place->index);
+		r = weir_table_add(&corr->table, hash, &place->index);
 	} while (r < 0 && evict(corr, now_ns));
 	if (r < 0)
 		return r;
 	place->conn = conn_at(corr, place->index);
 	weir_connection_init(place->conn, key, in, salted);
+	place->conn->translated = translated;
 	r = weir_connection_apply(place->conn, &corr->facts, place->side, in);
 	if (r < 0) {
-		weir_table_remove(&corr->table, key->hash, place->index);
+		weir_table_remove(&corr->table, hash, place->index);
 		return r;
 	}
+	if (translated)
+		recall_backend(corr, place, key, in);
 	corr->stats.collisions += salted;
 	count_held(corr, place);
 	return 0;
@@ -418,22 +418,19 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
 			 uint64_t now_ns)
 {
 	struct weir_key key;
-	struct place place;
+	struct weir_place place;
 	int r;
 
 	if (is_connecting(in))
 		return count_absorbed(corr);
 	weir_key_init(&key, in, true);
-	place = find(corr, &key, in);
-	if (key.kind == WEIR_KEY_TUPLE && weir_key_has_backend(in) &&
-	    !is_end_of(place.conn, place.side, in))
-		place = follow_backend(corr, &key, in, place);
+	place = locate(corr, &key, in);
 	/* The same two sockets again: the exchange before is over, whatever it waited for. */
 	if (key.kind == WEIR_KEY_TUPLE && in->kind == WEIR_INPUT_OPEN &&
-	    is_end_of(place.conn, place.side, in) && (place.conn->closed & BIT(place.side)) &&
+	    weir_place_is_end(&place, in) && (place.conn->closed & BIT(place.side)) &&
 	    weir_connection_closing(place.conn)) {
 		finish(corr, place.index, place.conn->last_ns, now_ns);
-		place = find(corr, &key, in);
+		place = locate(corr, &key, in);
 	}
 	if (!place.conn && absorb(corr, &key, in, now_ns))
 		return count_absorbed(corr);
@@ -444,7 +441,8 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
 	return 0;
 }
 
-static uint64_t emit_list(struct weir_correlate *corr, enum list list, uint64_t now_ns)
+static uint64_t emit_list(struct weir_correlate *corr, enum weir_correlate_list list,
+			  uint64_t now_ns)
 {
 	uint32_t index;
 
@@ -528,5 +526,6 @@ void weir_correlate_get_stats(const struct weir_correlate *corr,
 	ret_stats->tombstones_lost = corr->tombstones.lost;
 	ret_stats->memory_bytes = sizeof(*corr) + weir_table_memory(&corr->table) +
 				  weir_table_memory(&corr->facts.table) +
-				  weir_table_memory(&corr->tombstones.table);
+				  weir_table_memory(&corr->tombstones.table) +
+				  weir_table_memory(&corr->translations.table);
 }

@@ -2,6 +2,7 @@
 #ifndef WEIR_FLOW_CORRELATE_H
 #define WEIR_FLOW_CORRELATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,13 @@
  * joined when both have a socket on this node: TCP by the pair of initial sequence numbers, UDP
  * by the addresses and ports (flow/key.h). An end that fits but whose place is taken (the same
  * role on the same sequence numbers) is a connection of its own and never merged.
+ *
+ * A UDP client that asked a Service cannot know the backend when the network translates the
+ * packet after it has left the socket. It is joined, by its own address and port, with the
+ * server's end that @translates says may be the backend; where several fit, with none. For that
+ * the client's end has to be seen first, as it is on one node. Who uses a client's port again
+ * within the 30 s for which the network keeps a translation is sent to the same backend
+ * (flow/translation.h), which matters because the server's end does not begin anew then.
  *
  * Records of one connection, in the order of their time_ns:
  *   OPEN    once, @join_ns after the connection's first input, when one of kind OPEN came in that
@@ -39,8 +47,9 @@
  * Shape:  pure: no I/O and no clock; @now_ns is CLOCK_MONOTONIC and does not go backwards. An
  *         input costs O(1) expected and allocates only when there have never been so many
  *         connections. 192 bytes per connection with one or both ends, 72 per distinct
- *         process, 32 per tombstone; and an index of 0.9 MB for 131,072 connections, whose pages
- *         count when they are used. Memory follows the peak, it is not given back.
+ *         process, 32 per tombstone, 48 per translation remembered; and an index of 0.9 MB
+ *         for 131,072 connections (1.2 MB with @translates), whose pages count when they are
+ *         used. Memory follows the peak, it is not given back.
  * Full:   the connection that was updated least recently makes room. What it holds is emitted
  *         first, and a later input of it makes it anew (inputs are self-contained), so only the
  *         join is lost. Counted as evicted.
@@ -53,6 +62,15 @@ struct weir_correlate;
 /** Called from within input, tick, flush or resync_end; must not call back. @flow is borrowed. */
 typedef void (*weir_correlate_sink_fn)(void *ctx, const struct weir_flow *flow);
 
+/**
+ * Whether the network may have translated @asked to @backend at @when_ns; with @backend NULL (and
+ * port 0): whether it translates @asked at all. Must be cheap, and must not call back.
+ */
+typedef bool (*weir_correlate_translates_fn)(void *ctx, const struct weir_addr *asked,
+					     uint16_t asked_port, const struct weir_addr *backend,
+					     uint16_t backend_port, uint8_t protocol,
+					     uint64_t when_ns);
+
 /** struct weir_correlate_opts - 0 takes the default; times above half an hour are cut to it. */
 struct weir_correlate_opts {
 	size_t max_connections;  /* 131072 */
@@ -60,6 +78,7 @@ struct weir_correlate_opts {
 	uint64_t close_wait_ns;  /* 1 s */
 	uint64_t tombstone_ns;   /* 60 s; choose it longer than the UDP idle timeout */
 	weir_correlate_sink_fn sink;  /* required */
+	weir_correlate_translates_fn translates;  /* NULL: UDP ends join by equal addresses only */
 	void *ctx;
 };
 

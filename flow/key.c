@@ -50,6 +50,15 @@ uint64_t weir_key_tuple_hash(uint8_t protocol, uint32_t netns, const struct weir
 	return weir_hash_bytes(&tuple, sizeof(tuple));
 }
 
+uint64_t weir_key_client_hash(uint8_t protocol, uint32_t netns, const struct weir_addr *addr,
+			      uint16_t port)
+{
+	const struct weir_addr addrs[2] = { *addr };
+	const uint16_t ports[2] = { port };
+
+	return weir_key_tuple_hash(protocol, weir_addr_is_loopback(addr) ? netns : 0, addrs, ports);
+}
+
 bool weir_key_has_backend(const struct weir_flow_input *in)
 {
 	return in->role != WEIR_ROLE_SERVER && !weir_addr_is_none(&in->backend) &&

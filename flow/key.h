@@ -54,6 +54,15 @@ uint64_t weir_key_id_hash(uint64_t id);
 uint64_t weir_key_tuple_hash(uint8_t protocol, uint32_t netns, const struct weir_addr addr[2],
 			     const uint16_t port[2]);
 
+/**
+ * weir_key_client_hash() - the hash for an exchange whose destination the network may translate:
+ * of its client's address and port alone, which both ends see.
+ *
+ * @netns: counts on loopback only.
+ */
+uint64_t weir_key_client_hash(uint8_t protocol, uint32_t netns, const struct weir_addr *addr,
+			      uint16_t port);
+
 /** weir_key_exchange_id() - flow.id of a UDP exchange: fixed mix of what tells it from others. */
 uint64_t weir_key_exchange_id(const struct weir_key *key, uint64_t cookie, uint64_t opened_ns);
 

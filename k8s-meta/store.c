@@ -103,13 +103,20 @@ const struct weir_identity *weir_store_by_ip(struct weir_store *store, const str
 	return weir_identity_unknown();
 }
 
+static const struct weir_claim *first_port_claim(const struct weir_store *store,
+						 const struct weir_addr *addr, uint16_t port,
+						 uint8_t protocol, uint64_t mono_ns)
+{
+	struct weir_port_key key = { .addr = *addr, .port = port, .protocol = protocol };
+
+	return weir_claim_table_lookup(&store->ports, &key, mono_ns, NULL);
+}
+
 const struct weir_service_name *weir_store_service(struct weir_store *store,
 						   const struct weir_addr *addr, uint16_t port,
 						   uint8_t protocol, uint64_t mono_ns)
 {
-	struct weir_port_key key = { .addr = *addr, .port = port, .protocol = protocol };
-	const struct weir_claim *claim =
-		weir_claim_table_lookup(&store->ports, &key, mono_ns, NULL);
+	const struct weir_claim *claim = first_port_claim(store, addr, port, protocol, mono_ns);
 	const struct weir_claim *best = claim;
 	bool is_one = true;
 
@@ -122,6 +129,32 @@ const struct weir_service_name *weir_store_service(struct weir_store *store,
 		}
 	}
 	return best && is_one ? best->owner->value : NULL;
+}
+
+bool weir_store_translates(const struct weir_store *store, const struct weir_addr *asked,
+			   uint16_t asked_port, const struct weir_addr *backend,
+			   uint16_t backend_port, uint8_t protocol, uint64_t mono_ns)
+{
+	const struct weir_claim *front =
+		first_port_claim(store, asked, asked_port, protocol, mono_ns);
+	const struct weir_claim *back = NULL;
+
+	if (front && backend)
+		back = first_port_claim(store, backend, backend_port, protocol, mono_ns);
+	for (; front; front = weir_claim_next(front, mono_ns)) {
+		if (front->kind != WEIR_PORT_FRONTEND)
+			continue;
+		if (!backend)
+			return true;
+		for (const struct weir_claim *end = back; end;
+		     end = weir_claim_next(end, mono_ns)) {
+			/* Names are kept once each: see get_name() in store_service.c. */
+			if (end->kind == WEIR_PORT_ENDPOINT &&
+			    end->owner->value == front->owner->value)
+				return true;
+		}
+	}
+	return false;
 }
 
 int weir_store_add_host_addr(struct weir_store *store, const struct weir_addr *addr)

@@ -53,6 +53,19 @@ const struct weir_service_name *weir_store_service(struct weir_store *store,
 						   const struct weir_addr *addr, uint16_t port,
 						   uint8_t protocol, uint64_t mono_ns);
 
+/**
+ * weir_store_translates() - whether the cluster's network may have sent what was addressed to
+ * @asked to @backend: the one is a ClusterIP, externalIP or LoadBalancer address and port of a
+ * Service, the other an endpoint of the same Service.
+ *
+ * @backend: NULL to ask only whether @asked is a Service's.
+ * Shape:    two hash lookups, no allocation. Any port of the endpoint counts, as long as it is of
+ *           this Service and protocol. An address of several Services is each one's.
+ */
+bool weir_store_translates(const struct weir_store *store, const struct weir_addr *asked,
+			   uint16_t asked_port, const struct weir_addr *backend,
+			   uint16_t backend_port, uint8_t protocol, uint64_t mono_ns);
+
 /** How long what went away is still found: records of connections that just ended. */
 #define WEIR_STORE_KEEP_NS (600ULL * 1000000000ULL)
 

@@ -224,6 +224,7 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 	struct weir_correlate_opts correlate = {
 		.max_connections = agent->settings->max_connections,
 		.sink = pipeline_on_flow,
+		.translates = pipeline_translates,
 		.ctx = agent,
 	};
 	struct weir_capture_opts capture = {

@@ -67,6 +67,9 @@ void agent_stop(struct agent *agent);
 void pipeline_on_flow_input(void *ctx, const struct weir_flow_input *input);
 void pipeline_on_cgroup(void *ctx, const struct weir_cgroup_event *event);
 void pipeline_on_flow(void *ctx, const struct weir_flow *flow);
+bool pipeline_translates(void *ctx, const struct weir_addr *asked, uint16_t asked_port,
+			 const struct weir_addr *backend, uint16_t backend_port, uint8_t protocol,
+			 uint64_t when_ns);
 
 /** losses.c: what was lost so far by cause, and telling the stream of it. */
 void losses_get(const struct agent *agent, uint64_t ret_lost[WEIR_LOSS_MAX_]);

@@ -45,6 +45,16 @@ static const struct weir_service_name *service_of(struct agent *agent, const str
 	return weir_store_service(agent->store, addr, port, flow->protocol, when_ns);
 }
 
+bool pipeline_translates(void *ctx, const struct weir_addr *asked, uint16_t asked_port,
+			 const struct weir_addr *backend, uint16_t backend_port, uint8_t protocol,
+			 uint64_t when_ns)
+{
+	const struct agent *agent = ctx;
+
+	return weir_store_translates(agent->store, asked, asked_port, backend, backend_port,
+				     protocol, when_ns);
+}
+
 void pipeline_on_flow(void *ctx, const struct weir_flow *flow)
 {
 	struct agent *agent = ctx;

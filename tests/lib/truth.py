@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare what Weir recorded with what the traffic tools say happened, to the byte.
 
-usage: truth.py tcp|udp TRUTH RECORDS [--source NS/POD] [--destination NS/POD]
-                [--port N[,N...]]
+usage: truth.py tcp|udp TRUTH RECORDS [--source NS/POD[,...]] [--destination NS/POD[,...]]
+                [--service NS/NAME] [--port N[,N...]]
 
 TRUTH is a tool's --out file, RECORDS one JSON record a line. Every CLOSED record of the protocol
-counts, unless --port restricts the comparison to destination ports. Exits 1 and says what
+counts, unless --port restricts the comparison to destination ports. With --service the truth
+names the Service's address: it is compared with what the record says was asked for. Exits 1 and says what
 differs when not every connection of the one is exactly one of the other.
 """
 
@@ -48,11 +49,13 @@ def read_records(path, protocol, ports):
     return flows, lost
 
 
-def row_of(flow, protocol):
+def row_of(flow, protocol, asked):
     l4 = flow["l4"][protocol]
     c = flow["connection"]
-    row = (flow["IP"]["source"], l4.get("source_port", 0),
-           flow["IP"]["destination"], l4.get("destination_port", 0),
+    to = (flow["IP"]["destination"], l4.get("destination_port", 0))
+    if asked:
+        to = (c.get("asked", {}).get("IP", ""), c.get("asked", {}).get("port", 0))
+    row = (flow["IP"]["source"], l4.get("source_port", 0), *to,
            int(c.get("bytes_sent", 0)), int(c.get("bytes_received", 0)))
     if protocol == "TCP":
         return row + (c.get("end_reason", "none"),)
@@ -63,6 +66,11 @@ def pod_of(end):
     return f'{end.get("namespace", "")}/{end.get("pod_name", "")}'
 
 
+def service_of(flow):
+    service = flow.get("destination_service", {})
+    return f'{service.get("namespace", "")}/{service.get("name", "")}'
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("protocol", choices=["tcp", "udp"])
@@ -70,13 +78,14 @@ def main():
     parser.add_argument("records")
     parser.add_argument("--source")
     parser.add_argument("--destination")
+    parser.add_argument("--service")
     parser.add_argument("--port", default="")
     args = parser.parse_args()
     protocol = args.protocol.upper()
     ports = {int(p) for p in args.port.split(",") if p}
     truth = read_truth(args.truth, protocol)
     flows, lost = read_records(args.records, protocol, ports)
-    records = collections.Counter(row_of(f, protocol) for f in flows)
+    records = collections.Counter(row_of(f, protocol, args.service) for f in flows)
     missing, extra = truth - records, records - truth
     problems = []
     if missing or extra:
@@ -100,10 +109,16 @@ def main():
         if not want:
             continue
         wrong = collections.Counter(pod_of(f.get(side, {})) for f in flows)
-        wrong.pop(want, None)
+        for pod in want.split(","):
+            wrong.pop(pod, None)
         if wrong:
             problems.append(f"{side} is not {want} in {sum(wrong.values())}: "
                             f"{dict(wrong.most_common(SHOWN))}")
+    if args.service:
+        wrong = collections.Counter(service_of(f) for f in flows)
+        wrong.pop(args.service, None)
+        if wrong:
+            problems.append(f"Service is not {args.service} in {sum(wrong.values())}: {dict(wrong)}")
     unknown = [f for f in flows if f.get("is_reply") is not False]
     if unknown:
         problems.append(f"{len(unknown)} without a known direction")

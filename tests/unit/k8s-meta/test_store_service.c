@@ -103,6 +103,63 @@ static void frontend_of_two_services_is_unknown(void **state)
 	assert_string_equal(service(*state, "10.96.0.20", 80, TCP, 100), "-");
 }
 
+static bool may_go(struct weir_store *store, const char *asked, uint16_t port, const char *backend,
+		   uint16_t backend_port, uint8_t protocol, uint64_t at_ns)
+{
+	struct weir_addr from = addr(asked), to = addr(backend ? backend : "::");
+
+	return weir_store_translates(store, &from, port, backend ? &to : NULL, backend_port,
+				     protocol, at_ns);
+}
+
+static void service_translates_to_its_own_endpoints(void **state)
+{
+	static const struct {
+		const char *asked;
+		uint16_t port;
+		const char *backend;
+		uint16_t backend_port;
+		uint8_t protocol;
+		uint64_t at_ns;
+		bool want;
+	} cases[] = {
+		{ "10.96.0.20", 80, NULL, 0, TCP, 100, true },
+		{ "203.0.113.20", 80, NULL, 0, TCP, 100, true },
+		{ "10.96.0.20", 80, NULL, 0, UDP, 100, false },
+		{ "10.96.0.20", 81, NULL, 0, TCP, 100, false },
+		{ "10.244.1.5", 8080, NULL, 0, TCP, 100, false },
+		{ "10.96.0.20", 80, NULL, 0, TCP, 400, false },
+		{ "10.96.0.20", 80, "10.244.1.5", 8080, TCP, 100, true },
+		{ "203.0.113.20", 80, "10.244.1.5", 8080, TCP, 100, true },
+		{ "10.96.0.21", 80, "10.244.1.5", 8080, TCP, 100, true },
+		{ "10.96.0.20", 80, "10.244.1.6", 8080, TCP, 100, false },
+		{ "10.96.0.21", 80, "10.244.1.6", 8080, TCP, 100, true },
+		{ "10.96.0.20", 80, "10.244.1.5", 8081, TCP, 100, false },
+		{ "10.96.0.20", 80, "10.244.1.5", 8080, UDP, 100, false },
+		{ "10.96.0.20", 80, "10.244.1.7", 8080, TCP, 100, false },
+		{ "10.96.0.20", 80, "10.96.0.20", 80, TCP, 100, false },
+		{ "10.244.1.5", 8080, "10.244.1.5", 8080, TCP, 100, false },
+		{ "10.96.0.20", 80, "10.244.1.5", 8080, TCP, 250, false },
+		{ "10.96.0.20", 80, "10.244.1.5", 8080, TCP, 50, true },
+	};
+
+	apply(*state, 100,
+	      "{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: a}, spec: "
+	      "{clusterIP: 10.96.0.20, externalIPs: [203.0.113.20], ports: [{port: 80}]}}");
+	apply_service(*state, 100, "b", "10.96.0.21", 80);
+	apply_slice(*state, 100, "a-1", "a", "10.244.1.5", 8080);
+	apply_slice(*state, 100, "b-1", "b", "10.244.1.5", 8080);
+	apply_slice(*state, 100, "b-2", "b", "10.244.1.6", 8080);
+	weir_store_delete(*state, WEIR_OBJECT_ENDPOINT_SLICE, "shop", "a-1", "", 200);
+	weir_store_delete(*state, WEIR_OBJECT_SERVICE, "shop", "a", "", 300);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("# %zu: %s\n", i, cases[i].asked);
+		assert_int_equal(may_go(*state, cases[i].asked, cases[i].port, cases[i].backend,
+					cases[i].backend_port, cases[i].protocol, cases[i].at_ns),
+				 cases[i].want);
+	}
+}
+
 static void service_changes_are_told_apart_by_time(void **state)
 {
 	apply_service(*state, 100, "a", "10.96.0.20", 80);
@@ -199,6 +256,7 @@ int main(void)
 		cluster_test(endpoint_in_two_slices_of_one_service_is_the_services),
 		cluster_test(frontend_goes_before_endpoint),
 		cluster_test(frontend_of_two_services_is_unknown),
+		cluster_test(service_translates_to_its_own_endpoints),
 		cluster_test(service_changes_are_told_apart_by_time),
 		cluster_test(service_gone_is_found_for_a_while),
 		cluster_test(slice_given_to_another_service_is_that_services),

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_FLOW_CORRELATE_INTERNAL_H
+#define WEIR_FLOW_CORRELATE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/connection.h"
+#include "flow/correlate.h"
+#include "flow/facts.h"
+#include "flow/key.h"
+#include "flow/table.h"
+#include "flow/tombstone.h"
+#include "flow/translation.h"
+
+/* What the correlator is made of, for the files named correlate*.c only. */
+
+#define BIT(side) (1U << (side))
+#define BOTH 3U
+
+/* Every connection is in one of these lists, each in the order in which they came into it. */
+enum weir_correlate_list {
+	LIST_FREE,   /* not a connection */
+	LIST_IDLE,   /* nothing held: least recently updated first */
+	LIST_JOIN,   /* something held, due after join_ns */
+	LIST_CLOSE,  /* one of two ends closed, due after close_wait_ns */
+	LIST_MAX_,
+};
+
+struct weir_correlate {
+	struct weir_table table;
+	struct weir_facts_table facts;
+	struct weir_tombstones tombstones;
+	struct weir_translations translations;  /* empty without @translates */
+	struct weir_table_list lists[LIST_MAX_];
+	uint32_t hold[LIST_MAX_];  /* in ticks: see flow/ticks.h */
+	weir_correlate_sink_fn sink;
+	weir_correlate_translates_fn translates;
+	void *ctx;
+	bool resyncing;
+	struct weir_correlate_stats stats;
+};
+
+/** struct weir_place - the connection and the side of it that an input belongs to. */
+struct weir_place {
+	struct weir_connection *conn;  /* NULL: none yet */
+	uint32_t index;
+	int side;
+	bool crowded;  /* another connection has the same key */
+};
+
+/** weir_place_is_end() - whether @in is of the end that is known there, not of another socket. */
+static inline bool weir_place_is_end(const struct weir_place *place,
+				     const struct weir_flow_input *in)
+{
+	const struct weir_connection *conn = place->conn;
+
+	return conn && (conn->known & BIT(place->side)) &&
+	       conn->end[place->side].cookie == in->end.cookie;
+}
+
+/** weir_correlate_find() - by @key: where this end is known, else where it may join. */
+struct weir_place weir_correlate_find(const struct weir_correlate *corr, const struct weir_key *key,
+				      const struct weir_flow_input *in);
+
+/**
+ * weir_correlate_find_translated() - the same among the exchanges whose destination the network
+ * translates; nothing when two fit equally well.
+ */
+struct weir_place weir_correlate_find_translated(const struct weir_correlate *corr,
+						 const struct weir_key *key,
+						 const struct weir_flow_input *in);
+
+#endif
