@@ -185,7 +185,7 @@ static void conn_bind(struct client *cl, struct conn *c)
 {
 	int family = cl->opt.to[c->target].addr.ss_family;
 	const char *any = family == AF_INET6 ? "::" : "0.0.0.0";
-	struct endpoint local = endpoint_of(cl->opt.bind ? cl->opt.bind : any, c->port);
+	struct endpoint local;
 
 	if (!cl->opt.bind && !c->port)
 		return;
@@ -193,8 +193,15 @@ static void conn_bind(struct client *cl, struct conn *c)
 		set_option(c->fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	else
 		set_option(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-	if (bind(c->fd, (struct sockaddr *)&local.addr, local.len))
-		die("bind client port %u: %s", c->port, strerror(errno));
+	for (;;) {
+		local = endpoint_of(cl->opt.bind ? cl->opt.bind : any, c->port);
+		if (!bind(c->fd, (struct sockaddr *)&local.addr, local.len))
+			return;
+		/* Another program's: leave it out for good. */
+		if (!c->port || errno != EADDRINUSE)
+			die("bind client port %u: %s", c->port, strerror(errno));
+		c->port = pool_take(cl, c->target);
+	}
 }
 
 static void conn_start(struct client *cl)
