@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/ring.h"
@@ -105,25 +104,11 @@ static void on_ring_record(void *ctx, const void *data, size_t len)
 	capture->bad_events++;
 }
 
-/* Whether the running kernel has a tracepoint: its BTF has a typedef of the handler then. */
-static bool has_tracepoint(const char *name)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	char type[64];
-	bool has;
-
-	if (!btf)
-		return false;
-	(void)snprintf(type, sizeof(type), "btf_trace_%s", name);
-	has = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
-	btf__free(btf);
-	return has;
-}
-
-static int open_skeleton(struct weir_capture *capture, bool old_kernel, struct weir_error *err)
+static int load(struct weir_capture *capture, struct weir_error *err)
 {
 	const struct weir_capture_opts *opts = &capture->opts;
 	struct weir_bpf *skel = weir_bpf__open();
+	int r;
 
 	if (!skel)
 		return weir_error_set(err, -errno, "bpf: cannot open the programs: %s",
@@ -137,54 +122,11 @@ static int open_skeleton(struct weir_capture *capture, bool old_kernel, struct w
 					NULL) == 1;
 	(void)bpf_map__set_max_entries(skel->maps.events, (__u32)opts->ring_bytes);
 	(void)bpf_map__set_max_entries(skel->maps.udp_flows, (__u32)opts->udp_flows_max);
-	if (old_kernel || !has_tracepoint("inet_sk_error_report"))
-		(void)bpf_program__set_autoload(skel->progs.tcp_error_reported, false);
-	if (old_kernel) {
-		skel->rodata->close_by_sockops = true;
-		(void)bpf_program__set_autoload(skel->progs.tcp_set_state, false);
-		(void)bpf_program__set_autoload(skel->progs.find_sockets, false);
-		(void)bpf_program__set_autoload(skel->progs.sock_release, false);
-	}
-	return 0;
-}
-
-static int load_as(struct weir_capture *capture, bool old_kernel, struct weir_error *err)
-{
-	int r;
-
-	weir_bpf__destroy(capture->skel);
-	capture->skel = NULL;
-	r = open_skeleton(capture, old_kernel, err);
-	if (r < 0)
-		return r;
-	r = weir_bpf__load(capture->skel);
+	r = weir_bpf__load(skel);
 	if (r < 0)
 		return weir_error_set(err, r, "bpf: the kernel refuses the programs: %s",
 				      strerror(-r));
-	return 0;
-}
-
-/* The features that came after Linux 5.10 (all in 5.11) stand or fall together. */
-static int load(struct weir_capture *capture, struct weir_error *err)
-{
-	bool old = capture->opts.assume_old;
-	int r;
-
-	r = load_as(capture, old, err);
-	if (r < 0 && r != -EPERM && !old) {
-		old = true;
-		r = load_as(capture, old, err);
-	}
-	if (r < 0)
-		return r;
-	if (old) {
-		degrade(capture, "connections older than the agent are not found");
-		degrade(capture, "a connect() that fails before a packet is sent is not seen");
-		degrade(capture, "UDP exchanges end by the idle timeout only");
-	}
-	if (!bpf_program__autoload(capture->skel->progs.tcp_error_reported))
-		degrade(capture, "an unreachable peer may show as ABORTED");
-	if (!capture->skel->rodata->thread_known)
+	if (!skel->rodata->thread_known)
 		degrade(capture,
 			"the Service that an unconnected UDP socket asked for is not known");
 	return 0;
@@ -211,8 +153,6 @@ static int attach_cgroup(struct weir_capture *capture, int cgroup_fd, struct wei
 	size_t i;
 
 	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		if (bpf_program__fd(hooks[i].program) < 0)
-			continue; /* left out on an old kernel */
 		*hooks[i].link = bpf_program__attach_cgroup(hooks[i].program, cgroup_fd);
 		if (!*hooks[i].link)
 			return weir_error_set(err, -errno, "bpf: cannot attach %s to %s: %s",
@@ -238,8 +178,6 @@ static int attach_tracing(struct weir_capture *capture, struct weir_error *err)
 	size_t i;
 
 	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		if (bpf_program__fd(hooks[i].program) < 0)
-			continue;
 		*hooks[i].link = bpf_program__attach_trace(hooks[i].program);
 		if (!*hooks[i].link)
 			return weir_error_set(err, -errno, "bpf: cannot attach %s: %s",
@@ -396,8 +334,6 @@ static void end_idle_udp(struct weir_capture *capture, struct weir_flow_input *i
 		input->counts.tx_packets = udp.tx_packets;
 		input->counts.rx_packets = udp.rx_packets;
 		input->time_ns = udp.last_ns;
-	} else if (errno != ENOENT) {
-		(void)bpf_map_delete_elem(fd, &key); /* before Linux 5.14 */
 	}
 	input->kind = WEIR_INPUT_CLOSE;
 }
@@ -445,8 +381,6 @@ int weir_capture_find(struct weir_capture *capture)
 	struct bpf_link *link;
 	ssize_t n;
 
-	if (bpf_program__fd(program) < 0)
-		return 0;
 	link = bpf_program__attach_iter(program, NULL);
 	if (!link)
 		return -errno;
@@ -508,6 +442,17 @@ int weir_capture_sweep_step(struct weir_capture *capture, size_t max)
 			return (int)n;
 	}
 	return capture->stage != SWEEP_NONE;
+}
+
+uint64_t weir_capture_skipped(const struct weir_capture *capture)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(capture->skel->progs.tcp_set_state), &info,
+				   &len) < 0)
+		return 0;
+	return info.recursion_misses;
 }
 
 void weir_capture_get_stats(const struct weir_capture *capture,

@@ -23,7 +23,6 @@ struct weir_capture_opts {
 	size_t ring_bytes;        /* power of two, multiple of the page size; 0: 2 MiB */
 	size_t udp_flows_max;     /* 0: 262144 */
 	uint64_t udp_idle_ns;     /* 0: 15 s */
-	bool assume_old;          /* for tests: as on a kernel before Linux 5.11 */
 	/* Borrowed arguments, valid for the call. */
 	void (*on_flow)(void *ctx, const struct weir_flow_input *input);
 	void (*on_cgroup)(void *ctx, const struct weir_cgroup_event *event);
@@ -45,8 +44,8 @@ struct weir_capture_stats {
 /**
  * weir_capture_new() - load and attach.
  *
- * What the kernel lacks of the newer features is left out: weir_capture_degraded() says what is
- * lost by that.
+ * What the kernel lacks of newer features is left out: weir_capture_degraded() says what is lost
+ * by that.
  * Errors: -ENOENT (no BTF), -EPERM, or libbpf's, with @err.
  */
 int weir_capture_new(const struct weir_capture_opts *opts, struct weir_capture **ret_capture,
@@ -79,6 +78,12 @@ int weir_capture_sweep_begin(struct weir_capture *capture, bool all);
 /** weir_capture_sweep_step() - pass about @max rows on: 1 more to come, 0 done, or an error
  * (the sweep is over then, too). */
 int weir_capture_sweep_step(struct weir_capture *capture, size_t max);
+
+/**
+ * weir_capture_skipped() - how often the kernel skipped the program that follows connections older
+ * than the agent: each may be an end that was not seen, for a sweep over all sockets to find.
+ */
+uint64_t weir_capture_skipped(const struct weir_capture *capture);
 
 void weir_capture_get_stats(const struct weir_capture *capture,
 			    struct weir_capture_stats *ret_stats);

@@ -32,7 +32,6 @@ enum sk_flag {
 	SK_LISTENING = 1 << 3,
 	SK_FOUND = 1 << 4,        /* older than the agent */
 	SK_BOUND = 1 << 5,        /* UDP: bind() named its port */
-	SK_HINTED = 1 << 6,       /* UDP: hint_* hold the latest unconnected destination */
 };
 
 struct sk_state {
@@ -42,7 +41,6 @@ struct sk_state {
 	__u64 established_ns;
 	__u64 reported_tx;   /* bytes as of the last sweep row */
 	__u64 reported_rx;
-	__u64 hint_tid;      /* UDP: pid_tgid of the sendmsg() that left the hint */
 	__u32 flags;         /* enum sk_flag */
 	__u32 pid;
 	__u32 netns;
@@ -57,7 +55,7 @@ struct sk_state {
 	__u8 protocol;
 	__u8 local[16];      /* UDP: unused */
 	__u8 remote[16];     /* UDP: the first exchange's peer */
-	__u8 asked[16];      /* UDP: of connect(), or the hint */
+	__u8 asked[16];      /* TCP: of connect() */
 	char comm[WEIR_EV_COMM_LEN];
 };
 

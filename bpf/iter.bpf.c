@@ -151,11 +151,27 @@ static __always_inline void found_tcp(struct bpf_iter__task_file *ctx, struct so
 	state->cookie = bpf_get_socket_cookie(sk);
 	tuple_from_sock(state, sk);
 	isns_from_sock(state, send_base(tp), receive_base(tp));
+	/* Its last change of state may have come before the flags that make it be followed. */
+	if (sk->__sk_common.skc_state == STATE_CLOSE) {
+		state->flags = 0;
+		return;
+	}
 	tcp_event_fill(&ev, state, tp, WEIR_EV_FOUND, WEIR_EV_END_NONE, sk->__sk_common.skc_state,
 		       bpf_ktime_get_ns());
 	/* The buffer is full: the kernel comes again with this file, which must look new then. */
 	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
 		bpf_sk_storage_delete(&sk_states, sk);
+}
+
+/* Its outcome will be told by the hooks; what it asked for is where it sends to. */
+static __always_inline void found_connecting(struct sock *sk, struct sk_state *state)
+{
+	state->role = WEIR_EV_ROLE_CLIENT;
+	state->cookie = bpf_get_socket_cookie(sk);
+	tuple_from_sock(state, sk);
+	addr_copy(state->asked, state->remote);
+	state->asked_port = state->remote_port;
+	state->flags = SK_CONNECTING | SK_SYN_SENT | SK_FOUND;
 }
 
 #define SOCK_BINDPORT_LOCK 8  /* include/linux/socket.h: sk_userlocks */
@@ -172,7 +188,7 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	__u8 tcp_state;
 	bool udp;
 
-	if (!task || !file || task->pid != task->tgid)
+	if (!task || !file)
 		return 0;
 	sock = bpf_sock_from_file(file);
 	if (!sock)
@@ -185,14 +201,17 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	if ((!udp && sk->sk_protocol != IPPROTO_TCP) || !in_our_subtree(sk))
 		return 0;
 	tcp_state = sk->__sk_common.skc_state;
-	if (!udp && (tcp_state == STATE_CLOSE || tcp_state == STATE_SYN_SENT))
+	if (!udp && tcp_state == STATE_CLOSE)
 		return 0;
 	/* Seen by the hooks already, or through another descriptor. */
 	if (bpf_sk_storage_get(&sk_states, sk, 0, 0))
 		return 0;
 	state = bpf_sk_storage_get(&sk_states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!state)
+	if (!state) {
+		stats_add(seen);
+		stats_add(lost_storage_failed);
 		return 0;
+	}
 	owner_from_task(state, task, sk);
 	state->protocol = udp ? IPPROTO_UDP : IPPROTO_TCP;
 	if (udp) {
@@ -204,6 +223,10 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	}
 	if (tcp_state == STATE_LISTEN) {
 		state->flags = SK_LISTENING;
+		return 0;
+	}
+	if (tcp_state == STATE_SYN_SENT) {
+		found_connecting(sk, state);
 		return 0;
 	}
 	tp = bpf_skc_to_tcp_sock(sk);

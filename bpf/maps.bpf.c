@@ -7,7 +7,9 @@ struct sk_states sk_states SEC(".maps");
 struct events events SEC(".maps");
 struct stats stats SEC(".maps");
 struct udp_flows udp_flows SEC(".maps");
+struct udp_hints udp_hints SEC(".maps");
 
 const volatile __u64 udp_idle_ns = 15000000000ULL;
+const volatile bool thread_known = false;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -6,21 +6,14 @@
 #include "bpf/tcp.bpf.h"
 #include "bpf/udp.bpf.h"
 
-static __always_inline void asked_v4(struct sk_state *state, struct bpf_sock_addr *ctx)
+static __always_inline void addr_from_user6(__u8 addr[16], struct bpf_sock_addr *ctx)
 {
-	addr_set_v4(state->asked, ctx->user_ip4);
-	state->asked_port = bpf_ntohs(ctx->user_port);
-}
-
-static __always_inline void asked_v6(struct sk_state *state, struct bpf_sock_addr *ctx)
-{
-	__u32 *words = (__u32 *)state->asked;
+	__u32 *words = (__u32 *)addr;
 
 	words[0] = ctx->user_ip6[0];
 	words[1] = ctx->user_ip6[1];
 	words[2] = ctx->user_ip6[2];
 	words[3] = ctx->user_ip6[3];
-	state->asked_port = bpf_ntohs(ctx->user_port);
 }
 
 static __always_inline struct sk_state *state_make(struct bpf_sock_addr *ctx)
@@ -104,8 +97,10 @@ int sock_connect4(struct bpf_sock_addr *ctx)
 {
 	struct sk_state *state = connecting(ctx);
 
-	if (state)
-		asked_v4(state, ctx);
+	if (state) {
+		addr_set_v4(state->asked, ctx->user_ip4);
+		state->asked_port = bpf_ntohs(ctx->user_port);
+	}
 	return 1;
 }
 
@@ -114,48 +109,50 @@ int sock_connect6(struct bpf_sock_addr *ctx)
 {
 	struct sk_state *state = connecting(ctx);
 
-	if (state)
-		asked_v6(state, ctx);
+	if (state) {
+		addr_from_user6(state->asked, ctx);
+		state->asked_port = bpf_ntohs(ctx->user_port);
+	}
 	return 1;
 }
 
 /*
  * An unconnected send: which address this thread asked for. The packet program reads it a moment
- * later in the same thread, when netfilter may have translated the packet already; the thread's
- * id makes sure that the hint is not another thread's.
+ * later in the same thread, when netfilter may have translated the packet already.
  */
-static __always_inline struct sk_state *sending(struct bpf_sock_addr *ctx)
+static __always_inline void sending(struct bpf_sock_addr *ctx, struct udp_hint *hint)
 {
 	struct sk_state *state = state_make(ctx);
+	__u64 thread = bpf_get_current_pid_tgid();
 
+	hint->asked_port = bpf_ntohs(ctx->user_port);
+	hint->cookie = bpf_get_socket_cookie(ctx);
+	if (thread_known)
+		bpf_map_update_elem(&udp_hints, &thread, hint, BPF_ANY);
 	if (!state)
-		return 0;
+		return;
 	state->protocol = IPPROTO_UDP;
-	state->cookie = bpf_get_socket_cookie(ctx);
-	state->flags |= SK_HINTED;
-	state->hint_tid = bpf_get_current_pid_tgid();
 	state->netns = bpf_get_netns_cookie(ctx);
 	owner_from_current(state);
-	return state;
 }
 
 SEC("cgroup/sendmsg4")
 int sock_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	struct sk_state *state = sending(ctx);
+	struct udp_hint hint = {};
 
-	if (state)
-		asked_v4(state, ctx);
+	addr_set_v4(hint.asked, ctx->user_ip4);
+	sending(ctx, &hint);
 	return 1;
 }
 
 SEC("cgroup/sendmsg6")
 int sock_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	struct sk_state *state = sending(ctx);
+	struct udp_hint hint = {};
 
-	if (state)
-		asked_v6(state, ctx);
+	addr_from_user6(hint.asked, ctx);
+	sending(ctx, &hint);
 	return 1;
 }
 

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * TCP from the socket: birth from sockops, death from the state tracepoint. Nothing here runs
- * per packet.
+ * TCP from the socket, by sockops: birth and death of every connection that begins under our eyes.
+ * Those that are older have no callbacks and are followed by tracepoint. Nothing here runs per
+ * packet.
  */
 #include "bpf/tcp.bpf.h"
-
-/* Set by the loader: the tracepoint could not be attached (before Linux 5.11), so sockops has to
- * report state changes too. */
-const volatile bool close_by_sockops = false;
 
 enum kernel_errno {  /* include/uapi/asm-generic/errno.h */
 	ERR_EPIPE = 32,
@@ -18,17 +15,6 @@ enum kernel_errno {  /* include/uapi/asm-generic/errno.h */
 	ERR_EHOSTDOWN = 112,
 	ERR_EHOSTUNREACH = 113,
 };
-
-static __always_inline void emit(struct sk_state *state, struct tcp_sock *tp, __u8 kind,
-				 __u8 end_reason, __u8 tcp_state, __u64 now)
-{
-	struct weir_ev_flow *ev = event_reserve(sizeof(*ev));
-
-	if (!ev)
-		return;
-	tcp_event_fill(ev, state, tp, kind, end_reason, tcp_state, now);
-	bpf_ringbuf_submit(ev, 0);
-}
 
 static __always_inline __u8 failed_connect_reason(const struct sk_state *state, int err)
 {
@@ -53,7 +39,7 @@ static __always_inline __u8 failed_connect_reason(const struct sk_state *state, 
  * tcp_reset() and tcp_write_err() set one before tcp_done(). No error and no FIN exchange behind
  * it means that this side reset it (close() with unread data, SO_LINGER 0, data after close()).
  */
-static __always_inline __u8 end_reason_of(int err, __u8 old_state)
+static __always_inline __u8 end_reason_of(struct tcp_sock *tp, int err, __u8 old_state)
 {
 	if (err == ERR_ETIMEDOUT)
 		return WEIR_EV_END_TIMEOUT;
@@ -64,25 +50,41 @@ static __always_inline __u8 end_reason_of(int err, __u8 old_state)
 	if (old_state == STATE_ESTABLISHED || old_state == STATE_CLOSE_WAIT ||
 	    old_state == STATE_FIN_WAIT1)
 		return WEIR_EV_END_RST;
+	/* Half-closed by us, and then closed without the peer's FIN while a process held it. */
+	if (old_state == STATE_FIN_WAIT2 &&
+	    !sock_has_flag(tp, bpf_core_enum_value(enum sock_flags, SOCK_DONE)) &&
+	    !sock_has_flag(tp, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
+		return WEIR_EV_END_RST;
 	return WEIR_EV_END_FIN;
 }
 
 static __always_inline void closed(struct sk_state *state, struct tcp_sock *tp, __u8 old_state)
 {
 	int err = tp->inet_conn.icsk_inet.sk.sk_err;
-	__u64 now = bpf_ktime_get_ns();
+	struct weir_ev_flow *ev;
 	__u8 reason;
 
-	if (state->flags & SK_ESTABLISHED)
-		reason = end_reason_of(err, old_state);
-	else if (state->flags & SK_CONNECTING)
+	if (state->flags & SK_ESTABLISHED) {
+		reason = end_reason_of(tp, err, old_state);
+	} else if (state->flags & SK_CONNECTING) {
 		reason = failed_connect_reason(state, err ? err : (int)state->icmp_error);
-	else
+	} else {
 		return;
-	emit(state, tp, WEIR_EV_CLOSE, reason, old_state, now);
+	}
+	ev = event_reserve(sizeof(*ev));
+	if (ev)
+		tcp_event_fill(ev, state, tp, WEIR_EV_CLOSE, reason, old_state, bpf_ktime_get_ns());
+	/* Before anybody can read the event: a sweep must not tell of the socket after it. */
 	state->flags = 0;
+	if (ev)
+		bpf_ringbuf_submit(ev, 0);
 }
 
+/*
+ * The end of connections that are older than the agent. The kernel skips a tracing program that
+ * interrupts itself on one CPU, so that this one cannot be relied on for all: userspace looks at
+ * the count of such misses and reads all sockets anew.
+ */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_set_state, struct sock *sk, int old_state, int new_state)
 {
@@ -92,7 +94,7 @@ int BPF_PROG(tcp_set_state, struct sock *sk, int old_state, int new_state)
 	if (new_state != STATE_CLOSE || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	state = bpf_sk_storage_get(&sk_states, sk, 0, 0);
-	if (!state)
+	if (!state || !(state->flags & SK_FOUND))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp)
@@ -164,7 +166,11 @@ static __always_inline void established(struct bpf_sock_ops *ctx, struct sk_stat
 {
 	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	__u64 now = bpf_ktime_get_ns();
+	struct weir_ev_flow *ev;
 
+	/* Both sides called connect() (RFC 9293, 3.5): the kernel takes the passive path then. */
+	if (state->flags & SK_CONNECTING)
+		role = WEIR_EV_ROLE_CLIENT;
 	state->cookie = bpf_get_socket_cookie(ctx);
 	state->role = role;
 	state->protocol = IPPROTO_TCP;
@@ -172,8 +178,9 @@ static __always_inline void established(struct bpf_sock_ops *ctx, struct sk_stat
 	state->established_ns = now;
 	state->reported_tx = 0;
 	state->reported_rx = 0;
-	if (role == WEIR_EV_ROLE_SERVER) {
+	if (role == WEIR_EV_ROLE_SERVER || !state->cgroup_id)
 		state->cgroup_id = sock_cgroup_id(sk);
+	if (role == WEIR_EV_ROLE_SERVER) {
 		state->opened_ns = now;
 		state->asked_port = 0;
 		addr_clear(state->asked);
@@ -181,7 +188,11 @@ static __always_inline void established(struct bpf_sock_ops *ctx, struct sk_stat
 	tuple_from_sock(state, sk);
 	isns_from_sock(state, tp->snd_una - (__u32)tp->bytes_acked,
 		       tp->rcv_nxt - (__u32)tp->bytes_received);
-	emit(state, tp, WEIR_EV_OPEN, WEIR_EV_END_NONE, STATE_ESTABLISHED, now);
+	ev = event_reserve(sizeof(*ev));
+	if (!ev)
+		return;
+	tcp_event_fill(ev, state, tp, WEIR_EV_OPEN, WEIR_EV_END_NONE, STATE_ESTABLISHED, now);
+	bpf_ringbuf_submit(ev, 0);
 }
 
 static __always_inline void listening(struct sk_state *state)
@@ -210,7 +221,7 @@ int tcp_sockops(struct bpf_sock_ops *ctx)
 		return 1;
 	if (op == BPF_SOCK_OPS_STATE_CB) {
 		state = bpf_sk_storage_get(&sk_states, bsk, 0, 0);
-		if (state && close_by_sockops && ctx->args[1] == STATE_CLOSE)
+		if (state && ctx->args[1] == STATE_CLOSE)
 			closed(state, tp, ctx->args[0]);
 		return 1;
 	}
@@ -234,9 +245,7 @@ int tcp_sockops(struct bpf_sock_ops *ctx)
 		listening(state);
 		return 1;
 	}
-	if (close_by_sockops)
-		bpf_sock_ops_cb_flags_set(ctx,
-					  ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	return 1;
 }
 

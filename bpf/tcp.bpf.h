@@ -40,32 +40,37 @@ static __always_inline void isns_from_sock(struct sk_state *state, __u32 send_ba
 /*
  * Payload bytes sent at least once. bytes_sent - bytes_retrans is near, but counts again what a
  * local drop (qdisc, netfilter OUTPUT) made the kernel send anew; the sequence space that was
- * used says the exact low 32 bits.
+ * used says the exact low 32 bits. A FIN takes one number of it. Sweeps read a socket that is not
+ * locked, so that state and numbers may be a moment apart: one more than near is the FIN.
  */
 static __always_inline __u64 tcp_tx_bytes(struct tcp_sock *tp, const struct sk_state *state,
 					  __u8 tcp_state)
 {
 	__u64 near = tp->bytes_sent - tp->bytes_retrans;
 	__u32 used = tp->snd_nxt - state->isn_local - 1;
-	bool fin_sent = tcp_state == STATE_FIN_WAIT2 || tcp_state == STATE_TIME_WAIT;
+	__s32 more = used - (__u32)near;
 
 	if (!state->isn_local && !state->isn_remote)
 		return near;
-	if (tcp_state == STATE_FIN_WAIT1 || tcp_state == STATE_CLOSING ||
-	    tcp_state == STATE_LAST_ACK)
-		fin_sent = tp->snd_nxt == tp->write_seq;
-	if (fin_sent)
-		used -= 1;
-	return near + (__s32)(used - (__u32)near);
+	if (more < 0 && tcp_state != STATE_ESTABLISHED && tcp_state != STATE_CLOSE_WAIT &&
+	    tp->snd_nxt == tp->write_seq)
+		more -= 1;
+	else if (more == 1)
+		more = 0;
+	return more < 0 && near < (__u64)-more ? 0 : near + more;
+}
+
+static __always_inline bool sock_has_flag(struct tcp_sock *tp, __u64 flag)
+{
+	return tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & (1UL << flag);
 }
 
 /* Payload bytes received in order; the peer's FIN takes a sequence number and is not one. */
 static __always_inline __u64 tcp_rx_bytes(struct tcp_sock *tp)
 {
 	__u64 bytes = tp->bytes_received;
-	__u64 done = 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 
-	if (bytes && (tp->inet_conn.icsk_inet.sk.__sk_common.skc_flags & done))
+	if (bytes && sock_has_flag(tp, bpf_core_enum_value(enum sock_flags, SOCK_DONE)))
 		bytes -= 1;
 	return bytes;
 }

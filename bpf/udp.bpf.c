@@ -9,8 +9,6 @@
 /* Set by the loader: when this agent started, and for how long after it a bound socket that was
  * there before may be answering what it was not seen to ask. */
 const volatile __u64 start_ns = 0;
-/* Set by the loader: the kernel lets a packet program ask for the current thread. */
-const volatile bool thread_known = false;
 
 #define ETH_P_IP 0x0800  /* include/uapi/linux/if_ether.h */
 #define ETH_P_IPV6 0x86DD
@@ -107,22 +105,28 @@ static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagra
 	return true;
 }
 
-/* Who sent first is the client, unless the socket was there before us and may just be answering;
- * a port that bind() did not choose is known to nobody until its socket sends. */
-static __always_inline __u8 role_of(const struct sk_state *state, bool egress, __u64 now)
+/*
+ * Who sent first is the client. But a connected socket hears only who it chose to talk to, and a
+ * port that bind() did not choose is known to nobody until its socket sends: these are clients
+ * also when we see the answer first. A bound socket that was there before us may just be
+ * answering.
+ */
+static __always_inline __u8 role_of(const struct sk_state *state, const struct bpf_sock *sk,
+				    bool egress, __u64 now)
 {
-	if (state && (state->flags & SK_FOUND)) {
-		if (!(state->flags & SK_BOUND))
-			return WEIR_EV_ROLE_CLIENT;
-		if (now < start_ns + udp_idle_ns)
-			return WEIR_EV_ROLE_UNKNOWN;
-	}
+	if (sk->dst_port || (state && !(state->flags & SK_BOUND)))
+		return WEIR_EV_ROLE_CLIENT;
+	if (state && (state->flags & SK_FOUND) && now < start_ns + udp_idle_ns)
+		return WEIR_EV_ROLE_UNKNOWN;
 	return egress ? WEIR_EV_ROLE_CLIENT : WEIR_EV_ROLE_SERVER;
 }
 
 static __always_inline void remember_first_peer(struct sk_state *state,
 						const struct weir_ev_udp_key *key)
 {
+	if (state->udp_peers && state->remote_port == key->remote_port &&
+	    addr_eq(state->remote, key->remote))
+		return; /* the same exchange again, after a rest */
 	if (__sync_fetch_and_add(&state->udp_peers, 1))
 		return;
 	state->cookie = key->cookie;
@@ -175,31 +179,52 @@ static __always_inline void backend_note(struct weir_ev_udp *udp, const struct w
 	udp->backend_port = dg->destination_port;
 }
 
-/* The peer as the socket sees it: where it is connected to, or what this thread just asked
- * sendmsg() for, or what the packet says. */
+static __always_inline void connected_remote(struct weir_ev_udp_key *key, struct bpf_sock *sk)
+{
+	if (sk->family == AF_INET6) {
+		__u32 *words = (__u32 *)key->remote;
+
+		words[0] = sk->dst_ip6[0];
+		words[1] = sk->dst_ip6[1];
+		words[2] = sk->dst_ip6[2];
+		words[3] = sk->dst_ip6[3];
+	} else {
+		addr_set_v4(key->remote, sk->dst_ip4);
+	}
+	key->remote_port = bpf_ntohs(sk->dst_port);
+}
+
+/* What this thread has just asked sendmsg() for on this socket, once. */
+static __always_inline bool hinted_remote(struct weir_ev_udp_key *key)
+{
+	struct udp_hint *hint;
+	__u64 thread;
+
+	if (!thread_known)
+		return false;
+	thread = bpf_get_current_pid_tgid();
+	hint = bpf_map_lookup_elem(&udp_hints, &thread);
+	if (!hint || hint->cookie != key->cookie)
+		return false;
+	addr_copy(key->remote, hint->asked);
+	key->remote_port = hint->asked_port;
+	bpf_map_delete_elem(&udp_hints, &thread);
+	return true;
+}
+
+/* The peer as the socket sees it: what sendmsg() was given, or where it is connected to, or what
+ * the packet says. */
 static __always_inline void egress_remote(struct weir_ev_udp_key *key, struct bpf_sock *sk,
-					  const struct sk_state *state, const struct datagram *dg)
+					  const struct datagram *dg)
 {
 	if (sk->dst_port) {
-		if (sk->family == AF_INET6) {
-			__u32 *words = (__u32 *)key->remote;
-
-			words[0] = sk->dst_ip6[0];
-			words[1] = sk->dst_ip6[1];
-			words[2] = sk->dst_ip6[2];
-			words[3] = sk->dst_ip6[3];
-		} else {
-			addr_set_v4(key->remote, sk->dst_ip4);
-		}
-		key->remote_port = bpf_ntohs(sk->dst_port);
-		return;
+		connected_remote(key, sk);
+		if (addr_eq(dg->destination, key->remote) &&
+		    dg->destination_port == key->remote_port)
+			return;
 	}
-	if (thread_known && state && (state->flags & SK_HINTED) &&
-	    state->hint_tid == bpf_get_current_pid_tgid()) {
-		addr_copy(key->remote, state->asked);
-		key->remote_port = state->asked_port;
+	if (hinted_remote(key) || sk->dst_port)
 		return;
-	}
 	addr_copy(key->remote, dg->destination);
 	key->remote_port = dg->destination_port;
 }
@@ -225,7 +250,7 @@ static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
 	key.cookie = bpf_get_socket_cookie(skb);
 	key.local_port = sk->src_port;
 	if (egress) {
-		egress_remote(&key, sk, state, &dg);
+		egress_remote(&key, sk, &dg);
 	} else {
 		addr_copy(key.remote, dg.source);
 		key.remote_port = dg.source_port;
@@ -248,7 +273,7 @@ static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
 	first.opened_ns = now;
 	first.last_ns = now;
 	first.cgroup_id = bpf_skb_cgroup_id(skb);
-	first.role = role_of(state, egress, now);
+	first.role = role_of(state, sk, egress, now);
 	if (state) {
 		first.pid = state->pid;
 		first.netns = state->netns;

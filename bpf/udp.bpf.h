@@ -14,6 +14,26 @@ struct udp_flows {
 };
 extern struct udp_flows udp_flows SEC(".maps");
 
+/* What a thread is about to send to: left by sendmsg()'s hook, taken by the packet's. Only the
+ * thread itself writes its entry; one that is pushed out costs the asked address, no more. */
+struct udp_hint {
+	__u64 cookie;
+	__u8 asked[16];
+	__u16 asked_port;
+	__u16 pad[3];
+};
+
+struct udp_hints {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, struct udp_hint);
+};
+extern struct udp_hints udp_hints SEC(".maps");
+
+/* Set by the loader: the kernel lets a packet program ask for the current thread. */
+extern const volatile bool thread_known;
+
 /* How long nothing may pass before an exchange is over; set by the loader. */
 extern const volatile __u64 udp_idle_ns;
 

@@ -351,6 +351,12 @@ static void learn_counts(struct weir_connection *conn, int side, const struct we
 	bool tells = conn->source == (unsigned)side || !(conn->known & BIT(conn->source));
 	bool changed = false;
 
+	/* A sweep reads a live socket, a FIN of which may just be counted as a byte; at its close
+	 * the socket is locked. */
+	if (conn->protocol == IPPROTO_TCP && in->kind == WEIR_INPUT_CLOSE) {
+		end->tx_bytes = 0;
+		end->rx_bytes = 0;
+	}
 	changed |= raise_to(&end->tx_bytes, counts->tx_bytes);
 	changed |= raise_to(&end->rx_bytes, counts->rx_bytes);
 	changed |= raise_to(&end->tx_packets, counts->tx_packets);

@@ -41,8 +41,9 @@
  * than @max_connections of them. So does the end of a connection that a resync closed.
  *
  * Numbers: what the source's end counted, else what the destination's did; totals never
- * decrease. Where the source's CLOSE was lost, the larger of both accounts. The end reason is the
- * more telling one of the two ends: RST, TIMEOUT, …, FIN, …, UNKNOWN.
+ * decrease before the CLOSED record, whose account is exact. Where the source's CLOSE was lost,
+ * the larger of both accounts. The end reason is the more telling one of the two ends: RST,
+ * TIMEOUT, …, FIN, …, UNKNOWN.
  *
  * Shape:  pure: no I/O and no clock; @now_ns is CLOCK_MONOTONIC and does not go backwards. An
  *         input costs O(1) expected and allocates only when there have never been so many

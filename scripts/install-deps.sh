@@ -28,18 +28,22 @@ fi
 echo "installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-# The servers among the packages are used by tests in their own namespaces; none is started here.
 policy=/usr/sbin/policy-rc.d
 made_policy=
+cleanup() {
+	rm -f "$log"
+	[ -z "$made_policy" ] || rm -f "$policy"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+# The servers among the packages are used by tests in their own namespaces; none is started here.
 if [ ! -e "$policy" ]; then
+	made_policy=1
 	printf '#!/bin/sh\nexit 101\n' > "$policy"
 	chmod 755 "$policy"
-	made_policy=1
 fi
 status=0
 { apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}"; } > "$log" 2>&1 || status=$?
-[ -z "$made_policy" ] || rm -f "$policy"
 if [ "$status" -ne 0 ]; then
 	tail -n 20 "$log" >&2
 	echo "install-deps: apt-get failed with status $status" >&2

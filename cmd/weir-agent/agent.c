@@ -14,6 +14,7 @@
  * burst instead of one for each record, at the price of this much latency within a burst. */
 #define DRAIN_PAUSE_NS (10 * WEIR_NS_PER_MS)
 #define SWEEP_ROWS_MAX 1024
+#define FAREWELL_NS (200 * WEIR_NS_PER_MS)
 #define LOSS_PERIOD_NS (500 * WEIR_NS_PER_MS)
 
 static void tick(struct agent *agent)
@@ -105,16 +106,14 @@ static void on_sweep(void *ctx)
 	weir_clock_sync(&agent->clock);
 	weir_store_expire(agent->store, weir_time_mono_ns());
 	(void)place_read_host_addrs(agent);
-	if (agent->resyncing)
+	r = weir_capture_sweep_begin(agent->capture, all);
+	if (r == -EBUSY)
 		return; /* the one before is still under way */
 	if (all) {
 		/* Cgroups may have been lost together with connections. */
 		(void)place_walk_cgroups(agent);
 		weir_correlate_resync_begin(agent->correlate, weir_time_mono_ns());
 	}
-	r = weir_capture_sweep_begin(agent->capture, all);
-	if (r == -EBUSY)
-		return;
 	agent->resyncing = all;
 	agent->resync_wanted = false;
 	if (r < 0)
@@ -318,6 +317,35 @@ int agent_start(struct agent *agent, const struct settings *settings, struct wei
 	return start_capture(agent, err);
 }
 
+static void on_farewell_over(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	weir_loop_stop(agent->loop);
+}
+
+/* What was seen until the signal is still told, and followers get a moment to take it. */
+static int farewell(struct agent *agent)
+{
+	struct weir_loop_timer *over = NULL;
+	int r;
+
+	weir_loop_remove_fd(&agent->ring_watch);
+	weir_loop_timer_cancel(agent->sweep_timer);
+	while (drain(agent) == DRAIN_MAX)
+		;
+	weir_correlate_flush(agent->correlate, weir_time_mono_ns());
+	losses_tell(agent);
+	weir_server_notify(agent->server);
+	r = weir_loop_timer_new(agent->loop, on_farewell_over, agent, &over);
+	if (r < 0)
+		return r;
+	weir_loop_timer_set(over, FAREWELL_NS);
+	r = weir_loop_run(agent->loop);
+	weir_loop_timer_free(&over);
+	return r;
+}
+
 int agent_run(struct agent *agent)
 {
 	int r = weir_loop_stop_on_signals(agent->loop);
@@ -330,7 +358,8 @@ int agent_run(struct agent *agent)
 	weir_server_set_ready(agent->server, true);
 	weir_log(WEIR_LOG_INFO, "agent", "ready", "node=\"%s\" cgroup_root=\"%s\"",
 		 agent->node_name, agent->cgroup_dir);
-	return weir_loop_run(agent->loop);
+	r = weir_loop_run(agent->loop);
+	return r < 0 ? r : farewell(agent);
 }
 
 void agent_stop(struct agent *agent)

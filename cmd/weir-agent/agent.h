@@ -38,6 +38,7 @@ struct agent {
 
 	struct weir_loop_fd *ring_watch;
 	struct weir_loop_fd *manifest_watch;
+	struct weir_loop_timer *manifest_timer; /* set while changed manifests are waiting */
 	struct weir_loop_timer *drain_timer;
 	struct weir_loop_timer *tick_timer;
 	struct weir_loop_timer *sweep_timer;
@@ -45,7 +46,8 @@ struct agent {
 	struct weir_loop_timer *loss_timer;
 
 	bool resyncing;              /* the sweep under way passes every live socket */
-	bool resync_wanted;          /* ring records were lost: the next sweep is to */
+	bool resync_wanted;          /* ends may have been missed: the next sweep is to */
+	uint64_t skipped;            /* weir_capture_skipped() as of the last look */
 	uint64_t started_ns;
 	uint64_t now_ns;             /* of this turn of the loop: inputs are many, clocks are dear */
 	uint64_t cgroup_events;      /* applied to the store */

@@ -38,13 +38,16 @@ static void tell_one(struct agent *agent, enum weir_loss cause, uint64_t count, 
 /* A slow client's losses are its own: the server tells that client, not the stream. */
 void losses_tell(struct agent *agent)
 {
+	uint64_t skipped = weir_capture_skipped(agent->capture);
 	uint64_t lost[WEIR_LOSS_MAX_];
 	int64_t now_ns = weir_time_real_ns();
 	int cause;
 
 	losses_get(agent, lost);
-	if (lost[WEIR_LOSS_RINGBUF_FULL] > agent->told[WEIR_LOSS_RINGBUF_FULL])
+	if (lost[WEIR_LOSS_RINGBUF_FULL] > agent->told[WEIR_LOSS_RINGBUF_FULL] ||
+	    skipped > agent->skipped)
 		agent->resync_wanted = true;
+	agent->skipped = skipped;
 	for (cause = 0; cause < WEIR_LOSS_CLIENT_TOO_SLOW; cause++) {
 		if (lost[cause] <= agent->told[cause])
 			continue;

@@ -13,6 +13,11 @@
 
 #include "cmd/weir-agent/agent.h"
 #include "k8s-meta/cgroup_walk.h"
+#include "lib/log.h"
+
+/* The inode number of the root directory of any kernfs, so of the whole cgroup v2 hierarchy. A
+ * mount made in a cgroup namespace has another. */
+#define HIERARCHY_ROOT_ID 1
 
 static bool has_capability(const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3],
 			   unsigned int cap)
@@ -69,23 +74,21 @@ static int cgroup_id_of(const char *dir, uint64_t *ret_id, struct weir_error *er
 int place_find_cgroups(struct agent *agent, struct weir_error *err)
 {
 	const char *dir = agent->settings->cgroup_root;
-	uint64_t root_id, id;
+	uint64_t id;
 	int r;
 
 	r = weir_cgroup_find_mount("/proc/self/mountinfo", agent->cgroup_mount, err);
 	if (r < 0)
 		return r;
-	agent->cgroup_dir = agent->cgroup_mount;
-	if (!dir)
-		return 0;
-	r = cgroup_id_of(agent->cgroup_mount, &root_id, err);
+	agent->cgroup_dir = dir ? dir : agent->cgroup_mount;
+	r = cgroup_id_of(agent->cgroup_dir, &id, err);
 	if (r < 0)
 		return r;
-	r = cgroup_id_of(dir, &id, err);
-	if (r < 0)
-		return r;
-	agent->cgroup_dir = dir;
-	agent->root_cgroup_id = id == root_id ? 0 : id;
+	agent->root_cgroup_id = id == HIERARCHY_ROOT_ID ? 0 : id;
+	if (agent->root_cgroup_id && !dir)
+		weir_log(WEIR_LOG_WARN, "agent",
+			 "only a part of the cgroup hierarchy is mounted: the rest is not seen",
+			 "mount=\"%s\"", agent->cgroup_mount);
 	return 0;
 }
 
@@ -105,19 +108,28 @@ static void addr_from_sockaddr(const struct sockaddr *sa, struct weir_addr *ret_
 int place_read_host_addrs(struct agent *agent)
 {
 	struct ifaddrs *list, *ifa;
-	struct weir_addr addr;
-	int r = 0;
+	struct weir_addr *addrs;
+	size_t n = 0;
+	int r;
 
 	if (getifaddrs(&list) < 0)
 		return -errno;
-	for (ifa = list; ifa && r >= 0; ifa = ifa->ifa_next) {
-		if (!ifa->ifa_addr ||
-		    (ifa->ifa_addr->sa_family != AF_INET && ifa->ifa_addr->sa_family != AF_INET6))
-			continue;
-		addr_from_sockaddr(ifa->ifa_addr, &addr);
-		r = weir_store_add_host_addr(agent->store, &addr);
+	for (ifa = list; ifa; ifa = ifa->ifa_next)
+		n++;
+	addrs = calloc(n + 1, sizeof(*addrs));
+	if (!addrs) {
+		freeifaddrs(list);
+		return -ENOMEM;
+	}
+	n = 0;
+	for (ifa = list; ifa; ifa = ifa->ifa_next) {
+		if (ifa->ifa_addr && (ifa->ifa_addr->sa_family == AF_INET ||
+				      ifa->ifa_addr->sa_family == AF_INET6))
+			addr_from_sockaddr(ifa->ifa_addr, &addrs[n++]);
 	}
 	freeifaddrs(list);
+	r = weir_store_set_host_addrs(agent->store, addrs, n, weir_time_mono_ns());
+	free(addrs);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -115,14 +117,13 @@ static int remove_world(void **state)
 	return rmdir(world.cgroup);
 }
 
-static void capture_start(struct world *w, bool old)
+static void capture_start(struct world *w)
 {
 	struct weir_error err = { 0 };
 	struct weir_capture_opts opts = {
 		.cgroup_dir = w->cgroup,
 		.root_cgroup_id = w->cgroup_id,
 		.udp_idle_ns = IDLE_NS,
-		.assume_old = old,
 		.on_flow = on_flow,
 		.on_cgroup = on_cgroup,
 		.ctx = w,
@@ -263,18 +264,8 @@ static void tcp_connection_told_by_both_ends_exact(void **state)
 {
 	struct world *w = *state;
 
-	capture_start(w, false);
+	capture_start(w);
 	assert_null(weir_capture_degraded(w->capture, 0));
-	check_tcp_life(w);
-	weir_capture_free(&w->capture);
-}
-
-static void tcp_connection_on_old_kernel_exact(void **state)
-{
-	struct world *w = *state;
-
-	capture_start(w, true);
-	assert_non_null(weir_capture_degraded(w->capture, 0));
 	check_tcp_life(w);
 	weir_capture_free(&w->capture);
 }
@@ -285,7 +276,7 @@ static void tcp_reset_told_as_rst(void **state)
 	struct world *w = *state;
 	struct pair p;
 
-	capture_start(w, false);
+	capture_start(w);
 	p = pair_open(5);
 	assert_int_equal(setsockopt(p.client, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
 	close(p.client);
@@ -305,7 +296,7 @@ static void tcp_connect_nobody_listens_refused(void **state)
 	int fd = make_socket(SOCK_STREAM), unused = make_socket(SOCK_STREAM);
 	uint16_t port = bind_loopback(unused);
 
-	capture_start(w, false);
+	capture_start(w);
 	assert_int_equal(connect_loopback(fd, port), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, port);
@@ -325,7 +316,7 @@ static void tcp_connect_without_route_local_error(void **state)
 	int fd = make_socket(SOCK_STREAM);
 
 	sin.sin_addr.s_addr = htonl(0xc6120001); /* 198.18.0.1: this namespace has just lo */
-	capture_start(w, false);
+	capture_start(w);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sin, sizeof(sin)), -1);
 	assert_int_equal(errno, ENETUNREACH);
 	close(fd);
@@ -342,7 +333,7 @@ static void mptcp_subflow_told_as_tcp_connection(void **state)
 	struct world *w = *state;
 	struct pair p;
 
-	capture_start(w, false);
+	capture_start(w);
 	p = pair_connect(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP),
 			 socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP), 5);
 	send_bytes(p.client, 1000);
@@ -371,7 +362,7 @@ static void check_found(struct world *w, int backlog)
 	send_bytes(p.server, 9);
 	receive_bytes(p.client, 9);
 	close(p.listener);
-	capture_start(w, false);
+	capture_start(w);
 	assert_int_equal(weir_capture_find(w->capture), 0);
 	client = wait_input(w, WEIR_INPUT_FOUND, WEIR_ROLE_CLIENT, p.port);
 	assert_int_equal(client->remote_port, p.port);
@@ -405,6 +396,102 @@ static void tcp_older_without_backlog_found_with_direction(void **state)
 	check_found(*state, 0);
 }
 
+/* RFC 9293, 3.5: a socket that connects to itself opens from both sides at once. */
+static void tcp_self_connect_is_a_client_with_exact_bytes(void **state)
+{
+	const struct weir_flow_input *in;
+	struct world *w = *state;
+	int fd = make_socket(SOCK_STREAM);
+	uint16_t port = bind_loopback(fd);
+
+	capture_start(w);
+	assert_int_equal(connect_loopback(fd, port), 0);
+	send_bytes(fd, 50);
+	receive_bytes(fd, 50);
+	close(fd);
+	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, port);
+	assert_int_equal(in->counts.tx_bytes, 50);
+	assert_int_equal(in->counts.rx_bytes, 50);
+	assert_int_equal(in->isn_local, in->isn_remote);
+	weir_capture_free(&w->capture);
+}
+
+static void tcp_half_closed_then_closed_unread_told_as_rst(void **state)
+{
+	const struct weir_flow_input *in;
+	struct world *w = *state;
+	struct pair p;
+
+	capture_start(w);
+	p = pair_open(5);
+	assert_int_equal(shutdown(p.client, SHUT_WR), 0);
+	send_bytes(p.server, 30);
+	while (recv(p.client, (char[1]){ 0 }, 1, MSG_PEEK) != 1)
+		;
+	close(p.client);
+	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
+	assert_int_equal(in->end_reason, WEIR_END_RST);
+	assert_int_equal(in->counts.rx_bytes, 30);
+	close(p.server);
+	close(p.listener);
+	weir_capture_free(&w->capture);
+}
+
+/* Of a task whose leader is gone; the file table is the other thread's then. */
+static void *hold_after_leader(void *arg)
+{
+	char c;
+
+	(void)read(*(int *)arg, &c, 1);
+	_exit(0);
+}
+
+static void leave_thread_behind(int until_fd)
+{
+	static int fd;
+	pthread_t thread;
+
+	fd = until_fd;
+	if (pthread_create(&thread, NULL, hold_after_leader, &fd) == 0)
+		pthread_exit(NULL);
+	_exit(1);
+}
+
+static void tcp_of_a_task_without_leader_found(void **state)
+{
+	struct world *w = *state;
+	struct pair p = pair_open(5);
+	char path[64], text[512];
+	int until[2];
+	pid_t child;
+
+	assert_int_equal(pipe(until), 0);
+	child = fork();
+	if (child == 0) {
+		close(until[1]);
+		leave_thread_behind(until[0]);
+	}
+	close(p.client);
+	close(p.server);
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	do {
+		FILE *file = fopen(path, "re");
+
+		assert_non_null(file);
+		assert_non_null(fgets(text, sizeof(text), file));
+		(void)fclose(file);
+	} while (!strstr(text, ") Z "));
+	capture_start(w);
+	assert_int_equal(weir_capture_find(w->capture), 0);
+	(void)wait_input(w, WEIR_INPUT_FOUND, WEIR_ROLE_CLIENT, p.port);
+	close(until[1]);
+	close(until[0]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	(void)wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
+	close(p.listener);
+	weir_capture_free(&w->capture);
+}
+
 /* More than one buffer of the iterator holds: none may fall between two. */
 static void tcp_many_older_all_found(void **state)
 {
@@ -414,7 +501,7 @@ static void tcp_many_older_all_found(void **state)
 
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		pairs[i] = pair_open(5);
-	capture_start(w, false);
+	capture_start(w);
 	assert_int_equal(weir_capture_find(w->capture), 0);
 	assert_int_equal(w->n_inputs, 2 * sizeof(pairs) / sizeof(pairs[0]));
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -438,7 +525,7 @@ static void sweep_live_connection_told_when_changed(void **state)
 	struct world *w = *state;
 	struct pair p;
 
-	capture_start(w, false);
+	capture_start(w);
 	p = pair_open(5);
 	send_bytes(p.client, 123);
 	receive_bytes(p.server, 123);
@@ -469,7 +556,7 @@ static void udp_exchange_counts_exact(void **state)
 	char bytes[65536] = { 0 };
 	uint16_t port;
 
-	capture_start(w, false);
+	capture_start(w);
 	port = bind_loopback(server);
 	peer.sin_port = htons(port);
 	peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -506,6 +593,119 @@ static void udp_exchange_counts_exact(void **state)
 	weir_capture_free(&w->capture);
 }
 
+/* sendto() on a connected socket goes where it says. */
+static void udp_sendto_past_the_connected_peer_is_another_exchange(void **state)
+{
+	struct sockaddr_in other = { .sin_family = AF_INET };
+	struct world *w = *state;
+	int a = make_socket(SOCK_DGRAM), b = make_socket(SOCK_DGRAM), client;
+	const struct weir_flow_input *in;
+	uint16_t port_a, port_b;
+
+	capture_start(w);
+	port_a = bind_loopback(a);
+	port_b = bind_loopback(b);
+	client = make_socket(SOCK_DGRAM);
+	assert_int_equal(connect_loopback(client, port_a), 0);
+	other.sin_port = htons(port_b);
+	other.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	send_bytes(client, 10);
+	assert_int_equal(sendto(client, "12345", 5, 0, (struct sockaddr *)&other, sizeof(other)),
+			 5);
+	send_bytes(client, 10);
+	sweep(w, true);
+	in = wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_CLIENT, port_a);
+	assert_int_equal(in->counts.tx_bytes, 20);
+	in = wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_CLIENT, port_b);
+	assert_int_equal(in->counts.tx_bytes, 5);
+	close(client);
+	close(a);
+	close(b);
+	weir_capture_free(&w->capture);
+}
+
+struct sender {
+	int fd;
+	uint16_t port;
+};
+
+#define SENDS 20000
+
+static void *send_many(void *arg)
+{
+	const struct sender *sender = arg;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(sender->port) };
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (int i = 0; i < SENDS; i++)
+		(void)sendto(sender->fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
+	return NULL;
+}
+
+/* Two threads, one socket, two peers: no datagram may be booked to the other's. */
+static void udp_threads_on_one_socket_counted_apart(void **state)
+{
+	int fd = make_socket(SOCK_DGRAM), servers[2];
+	struct sender senders[2];
+	struct world *w = *state;
+	pthread_t threads[2];
+	size_t i;
+
+	capture_start(w);
+	for (i = 0; i < 2; i++) {
+		servers[i] = make_socket(SOCK_DGRAM);
+		senders[i] = (struct sender){ fd, bind_loopback(servers[i]) };
+	}
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, send_many, &senders[i]), 0);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	sweep(w, true);
+	for (i = 0; i < 2; i++) {
+		const struct weir_flow_input *in =
+			wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_CLIENT, senders[i].port);
+
+		assert_int_equal(in->counts.tx_packets, SENDS);
+		assert_int_equal(in->backend_port, 0);
+		close(servers[i]);
+	}
+	close(fd);
+	weir_capture_free(&w->capture);
+}
+
+/* Sweeps read sockets that are not locked, in whatever state: never a byte that was not sent. */
+static void sweep_of_closing_sockets_never_invents_bytes(void **state)
+{
+	struct world *w = *state;
+	size_t i;
+
+	capture_start(w);
+	for (int round = 0; round < 300; round++) {
+		struct pair pairs[8];
+
+		for (i = 0; i < 8; i++)
+			pairs[i] = pair_open(5);
+		for (i = 0; i < 8; i++)
+			assert_int_equal(
+				shutdown(round % 2 ? pairs[i].client : pairs[i].server, SHUT_WR),
+				0);
+		sweep(w, true);
+		for (i = 0; i < 8; i++) {
+			close(pairs[i].client);
+			close(pairs[i].server);
+			close(pairs[i].listener);
+		}
+		(void)weir_capture_drain(w->capture, 1000);
+		for (i = 0; i < w->n_inputs; i++) {
+			assert_int_equal(w->inputs[i].counts.tx_bytes, 0);
+			if (w->inputs[i].kind != WEIR_INPUT_UPDATE)
+				assert_int_equal(w->inputs[i].counts.rx_bytes, 0);
+		}
+		w->n_inputs = 0;
+	}
+	weir_capture_free(&w->capture);
+}
+
 static void cgroup_made_and_removed_told_with_path(void **state)
 {
 	char dir[WEIR_CGROUP_MOUNT_MAX + 64];
@@ -513,7 +713,7 @@ static void cgroup_made_and_removed_told_with_path(void **state)
 	struct stat st;
 	size_t i, told = 0;
 
-	capture_start(w, false);
+	capture_start(w);
 	(void)snprintf(dir, sizeof(dir), "%s/child", w->cgroup);
 	assert_int_equal(mkdir(dir, 0755), 0);
 	assert_int_equal(stat(dir, &st), 0);
@@ -568,16 +768,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_connection_told_by_both_ends_exact),
-		cmocka_unit_test(tcp_connection_on_old_kernel_exact),
 		cmocka_unit_test(tcp_reset_told_as_rst),
 		cmocka_unit_test(tcp_connect_nobody_listens_refused),
 		cmocka_unit_test(tcp_connect_without_route_local_error),
 		cmocka_unit_test(mptcp_subflow_told_as_tcp_connection),
 		cmocka_unit_test(tcp_older_than_capture_found_with_direction),
 		cmocka_unit_test(tcp_older_without_backlog_found_with_direction),
+		cmocka_unit_test(tcp_self_connect_is_a_client_with_exact_bytes),
+		cmocka_unit_test(tcp_half_closed_then_closed_unread_told_as_rst),
+		cmocka_unit_test(tcp_of_a_task_without_leader_found),
 		cmocka_unit_test(tcp_many_older_all_found),
 		cmocka_unit_test(sweep_live_connection_told_when_changed),
 		cmocka_unit_test(udp_exchange_counts_exact),
+		cmocka_unit_test(udp_sendto_past_the_connected_peer_is_another_exchange),
+		cmocka_unit_test(udp_threads_on_one_socket_counted_apart),
+		cmocka_unit_test(sweep_of_closing_sockets_never_invents_bytes),
 		cmocka_unit_test(cgroup_made_and_removed_told_with_path),
 		cmocka_unit_test(ring_overflow_seen_is_passed_plus_lost),
 	};

@@ -101,10 +101,15 @@ settle() {
 	done
 }
 
-# What BPF objects there are, by id: the same before and after means nothing stayed.
+# agent_bpf_objects: the programs, links and maps that the agent holds, one a line: "prog 12".
+agent_bpf_objects() {
+	sed -nE 's/^(prog|link|map)_id:\s*([0-9]+)$/\1 \2/p' "/proc/$AGENT_PID/fdinfo/"* | sort -u
+}
+
+# bpf_objects: those of the whole machine, likewise.
 bpf_objects() {
 	local kind
 	for kind in prog link map; do
-		bpftool -j "$kind" show | jq -r --arg kind "$kind" '.[] | "\($kind) \(.id) \(.name // .type)"'
-	done
+		bpftool -j "$kind" show | jq -r --arg kind "$kind" '.[] | "\($kind) \(.id)"'
+	done | sort -u
 }
