@@ -151,10 +151,59 @@ static bool read_colon_form(const struct part *part, struct weir_cgroup_path *pa
 	return true;
 }
 
-/*
- * Find the outermost pod: what lies inside a container was named by the container. Nothing
- * below user.slice counts, for users name their cgroups themselves.
- */
+/* systemd.unit(5): the characters of a unit's name. */
+static bool is_unit_of(const struct part *part, const char *suffix)
+{
+	struct part name = *part;
+
+	if (!cut_suffix(&name, suffix))
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.text[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		      (c && strchr(":-_.\\@", c))))
+			return false;
+	}
+	return name.len > 0;
+}
+
+static bool has_suffix(struct part part, const char *suffix)
+{
+	return cut_suffix(&part, suffix);
+}
+
+/* A container manager's own scope: "docker-ID.scope". */
+static bool is_container_scope(struct part part)
+{
+	static const char *const prefixes[] = { "docker-", "libpod-", "cri-containerd-", "nerdctl-",
+						"crio-" };
+	char id[WEIR_CONTAINER_ID_MAX];
+
+	if (!cut_suffix(&part, ".scope"))
+		return false;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		if (cut_prefix(&part, prefixes[i]))
+			return part.len == CONTAINER_ID_LEN_MAX && read_container_id(&part, id);
+	}
+	return false;
+}
+
+/* Whoever runs in it names the cgroups below: a service or scope may be delegated, a user's is. */
+static bool is_foreign(const struct part *part)
+{
+	return part_is(part, "user.slice") || has_suffix(*part, ".service") ||
+	       (has_suffix(*part, ".scope") && !is_container_scope(*part));
+}
+
+/* Where read_colon_form()'s cgroups lie: runc makes them below its caller's. */
+static bool is_runtime(const struct part *part)
+{
+	return part_is(part, "containerd.service") || part_is(part, "crio.service");
+}
+
+/* See the rule in cgroup_path.h. The outermost pod counts: what lies inside a container was named
+ * by the container. */
 static bool find_pod(const char *path, struct weir_cgroup_path *parsed)
 {
 	enum {
@@ -165,11 +214,12 @@ static bool find_pod(const char *path, struct weir_cgroup_path *parsed)
 	const char *cursor = path;
 	struct part part;
 
-	for (bool first = true; next_part(&cursor, &part); first = false) {
+	while (next_part(&cursor, &part)) {
 		struct part name = part;
 
-		if (first && part_is(&part, "user.slice"))
-			return false;
+		if (is_foreign(&part))
+			return is_runtime(&part) && next_part(&cursor, &part) &&
+			       read_colon_form(&part, parsed);
 		if (read_colon_form(&part, parsed))
 			return true;
 		if (cut_suffix(&name, ".slice") ? read_pod_slice(name, parsed->pod_uid)
@@ -190,23 +240,6 @@ static bool find_pod(const char *path, struct weir_cgroup_path *parsed)
 	return false;
 }
 
-/* systemd.unit(5): the characters of a unit's name. */
-static bool is_unit(const struct part *part)
-{
-	struct part name = *part;
-
-	if (!cut_suffix(&name, ".service") && !cut_suffix(&name, ".scope"))
-		return false;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.text[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		      (c && strchr(":-_.\\@", c))))
-			return false;
-	}
-	return name.len > 0;
-}
-
 static bool has_dots(const char *path)
 {
 	const char *cursor = path;
@@ -219,14 +252,19 @@ static bool has_dots(const char *path)
 	return false;
 }
 
+/* As systemd's cg_path_get_unit(): what comes first after the slices, if it is a unit. Deeper names
+ * are those of whoever the unit was delegated to. */
 static void find_unit(const char *path, bool trusted, char *ret_unit)
 {
 	struct part part, unit = { path, strlen(path) };
 	const char *cursor = path;
 
 	while (trusted && next_part(&cursor, &part)) {
-		if (is_unit(&part))
+		if (is_unit_of(&part, ".slice"))
+			continue;
+		if (is_unit_of(&part, ".service") || is_unit_of(&part, ".scope"))
 			unit = part;
+		break;
 	}
 	if (unit.len >= WEIR_UNIT_MAX) {
 		unit.len = WEIR_UNIT_MAX - 1;

@@ -16,17 +16,30 @@ struct weir_cgroup_path {
 	bool is_pod;
 	char pod_uid[WEIR_POD_UID_MAX];            /* with dashes, as metadata.uid */
 	char container_id[WEIR_CONTAINER_ID_MAX];  /* "" for the pod's own cgroup */
-	char unit[WEIR_UNIT_MAX];                  /* not a pod: the innermost systemd unit, or
+	char unit[WEIR_UNIT_MAX];                  /* not a pod: the outermost systemd unit, or
 						    * the path itself */
 };
 
 /**
  * weir_cgroup_path_parse() - read a path of the kubelet's or systemd's making.
  *
+ * A name counts only where the kubelet or systemd gave it, not where a user or a service could have:
+ *
+ * - A tree of pods is "kubepods" or "[ROOT-]kubepods.slice" at the hierarchy's root or below a
+ *   --cgroup-root, that is below names of which none ends in ".service" or ".scope" and none is
+ *   user.slice; the scope of a container ("docker-", "libpod-", "cri-containerd-", "nerdctl-" or
+ *   "crio-" and 64 hex digits) may be among them, for kind and its like run a kubelet in a
+ *   container. So a service, a session or a user that makes itself a kubepods.slice has no pods.
+ * - Of pods within pods the outermost counts; cgroups inside a container are the container's.
+ * - containerd.service and crio.service make "kubepods-podUID.slice:RUNTIME:ID" directly below
+ *   themselves when the kubelet uses the systemd driver and they do not.
+ * - A unit is what comes first after the slices, if it is a service or scope: ssh.service,
+ *   session-3.scope, user@1000.service for all that a user runs in units of its own,
+ *   docker-ID.scope for all of a container. Otherwise the path stands for itself.
+ *
  * Source: kubernetes pkg/kubelet/cm/cgroup_manager_linux.go (both drivers), the runtimes' scope
- *         prefixes cri-containerd-, crio-, crio-conmon-, docker-, libpod-; a kubelet --cgroup-root
- *         and nested cgroups inside a container are seen through. Of pods within pods the
- *         outermost counts, and nothing below user.slice is a pod: users name their own cgroups.
+ *         prefixes cri-containerd-, crio-, crio-conmon-, docker-, libpod-; systemd
+ *         src/basic/cgroup-util.c, cg_path_get_unit().
  * Errors: none; what is not recognised is no pod.
  */
 void weir_cgroup_path_parse(const char *path, struct weir_cgroup_path *ret_parsed);

@@ -12,6 +12,8 @@
 /* A List in a List is allowed by no API server but written by some tools. */
 #define LIST_DEPTH_MAX 4
 #define LABELS_MAX 1024
+/* Of one object, keys and values: each identity carries them. */
+#define LABEL_BYTES_MAX ((size_t)64 * 1024)
 
 struct known_kind {
 	const char *kind;
@@ -93,7 +95,7 @@ static int decode_labels(const struct weir_field *metadata, struct weir_object *
 	struct weir_decoder *decoder = metadata->decoder;
 	struct weir_label *labels;
 	struct weir_field map;
-	size_t n = 0;
+	size_t n = 0, bytes = 0;
 	int r = weir_field_get(metadata, "labels", json_type_object, &map);
 
 	if (r <= 0)
@@ -120,6 +122,10 @@ static int decode_labels(const struct weir_field *metadata, struct weir_object *
 		r = weir_field_text(&field, &labels[n].value);
 		if (r < 0)
 			return r;
+		bytes += strlen(key) + strlen(labels[n].value);
+		if (bytes > LABEL_BYTES_MAX)
+			return weir_field_fail(&map, "has more than %zu bytes of labels",
+					       LABEL_BYTES_MAX);
 		n++;
 	}
 	qsort(labels, n, sizeof(*labels), compare_labels);

@@ -42,7 +42,9 @@ int weir_addr_list_read_all(struct weir_addr_list *list, const struct weir_field
  *         a Deployment's, a Job whose name ends in "-" and 8 to 10 digits is a CronJob's, an
  *         OpenShift ReplicationController a DeploymentConfig's. A pod without a controller, or
  *         whose controller is its Node (static pods), is its own workload.
+ * @ret_is_nodes: whether the controller is a Node.
  */
-int weir_workload_derive(const struct weir_field *metadata, struct weir_object *object);
+int weir_workload_derive(const struct weir_field *metadata, struct weir_object *object,
+			 bool *ret_is_nodes);
 
 #endif

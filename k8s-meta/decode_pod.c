@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "k8s-meta/decode_kind.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
+
+#define CONFIG_HASH_LEN 32
 
 static const char *const status_lists[] = { "containerStatuses", "initContainerStatuses",
 					    "ephemeralContainerStatuses" };
@@ -122,7 +125,35 @@ static int decode_pod_status(const struct weir_field *root, struct weir_object *
 	return r < 0 ? r : decode_containers(&status, object);
 }
 
-static int decode_pod_meta(const struct weir_field *metadata, struct weir_pod *pod)
+static bool is_config_hash(const char *text)
+{
+	size_t len = 0;
+
+	while (len <= CONFIG_HASH_LEN && isxdigit((unsigned char)text[len]))
+		len++;
+	return len == CONFIG_HASH_LEN && !text[len];
+}
+
+/* Anyone may write the annotation; it means something only on the mirror pod of a static pod. */
+static int decode_config_hash(const struct weir_field *annotations, bool is_nodes,
+			      struct weir_pod *pod)
+{
+	struct weir_field mirror;
+	const char *hash;
+	int r;
+
+	r = weir_field_str(annotations, "kubernetes.io/config.hash", &hash);
+	if (r < 0)
+		return r;
+	r = weir_field_get(annotations, "kubernetes.io/config.mirror", json_type_string, &mirror);
+	if (r < 0)
+		return r;
+	if ((r > 0 || is_nodes) && is_config_hash(hash))
+		pod->config_hash = hash;
+	return 0;
+}
+
+static int decode_pod_meta(const struct weir_field *metadata, bool is_nodes, struct weir_pod *pod)
 {
 	struct weir_field annotations;
 	const char *deleted;
@@ -136,7 +167,7 @@ static int decode_pod_meta(const struct weir_field *metadata, struct weir_pod *p
 	r = weir_field_get(metadata, "annotations", json_type_object, &annotations);
 	if (r <= 0)
 		return r;
-	return weir_field_str(&annotations, "kubernetes.io/config.hash", &pod->config_hash);
+	return decode_config_hash(&annotations, is_nodes, pod);
 }
 
 int weir_decode_pod(const struct weir_field *root, const struct weir_field *metadata,
@@ -144,13 +175,14 @@ int weir_decode_pod(const struct weir_field *root, const struct weir_field *meta
 {
 	struct weir_pod *pod = &object->pod;
 	struct weir_field spec;
+	bool is_nodes;
 	int r;
 
 	pod->node_name = "";
-	r = decode_pod_meta(metadata, pod);
+	r = weir_workload_derive(metadata, object, &is_nodes);
 	if (r < 0)
 		return r;
-	r = weir_workload_derive(metadata, object);
+	r = decode_pod_meta(metadata, is_nodes, pod);
 	if (r < 0)
 		return r;
 	r = weir_field_get(root, "spec", json_type_object, &spec);

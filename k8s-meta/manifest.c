@@ -19,8 +19,9 @@
 #define DEPTH_MAX 16
 #define EVENT_BYTES (sizeof(struct inotify_event) + NAME_MAX + 1)
 #define EVENTS_PER_READ 64
-/* What is left is read in the next turn of the loop. */
+/* What is left is done in the next turn of the loop. */
 #define READS_PER_DISPATCH 64
+#define LOOKS_PER_DISPATCH 256
 
 #define DIR_EVENTS                                                                               \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF | \
@@ -33,6 +34,13 @@ struct dir {
 	char *path;
 };
 
+/** Errors that were told, by hash: those of directories, which no file remembers. */
+struct told {
+	uint64_t *hashes;
+	size_t n;
+	size_t cap;
+};
+
 struct weir_manifest {
 	struct weir_manifest_set set;
 	struct weir_map dirs;     /* by watch descriptor */
@@ -42,6 +50,10 @@ struct weir_manifest {
 	void *ctx;
 	bool started;             /* the first reading is done */
 	uint64_t scan;            /* number of the latest walk through the directory */
+	struct told told;         /* by the latest walk */
+	struct told told_before;  /* by the one before */
+	struct stat root;         /* the directory that is watched */
+	bool is_lost;             /* path does not lead to it any more */
 	bool rescan;
 	bool incomplete;          /* a directory could not be read: absence proves nothing */
 };
@@ -66,6 +78,8 @@ void weir_manifest_free(struct weir_manifest **source)
 	weir_map_done(&s->dirs);
 	if (s->inotify >= 0)
 		(void)close(s->inotify);
+	free(s->told.hashes);
+	free(s->told_before.hashes);
 	free(s->path);
 	free(s);
 	*source = NULL;
@@ -76,13 +90,52 @@ int weir_manifest_fd(const struct weir_manifest *source)
 	return source->inotify;
 }
 
+static void tell(struct weir_manifest *source, const struct weir_error *err)
+{
+	if (source->on_error)
+		source->on_error(source->ctx, err);
+}
+
+static uint64_t hash_error(const struct weir_error *err)
+{
+	return weir_hash_bytes(err->text, strlen(err->text));
+}
+
+static bool was_told(const struct told *told, uint64_t hash)
+{
+	for (size_t i = 0; i < told->n; i++) {
+		if (told->hashes[i] == hash)
+			return true;
+	}
+	return false;
+}
+
+/* Without memory for it the error is told once more, which does no harm. */
+static void note_told(struct told *told, uint64_t hash)
+{
+	if (told->n == told->cap) {
+		size_t cap = told->cap ? told->cap * 2 : 8;
+		uint64_t *hashes = reallocarray(told->hashes, cap, sizeof(*hashes));
+
+		if (!hashes)
+			return;
+		told->hashes = hashes;
+		told->cap = cap;
+	}
+	told->hashes[told->n++] = hash;
+}
+
 /* During the first reading an error ends it; later it is told and the rest goes on. */
 static int report(struct weir_manifest *source, int code, const struct weir_error *err)
 {
+	uint64_t hash;
+
 	if (code >= 0 || !source->started)
 		return code;
-	if (source->on_error)
-		source->on_error(source->ctx, err);
+	hash = hash_error(err);
+	if (!was_told(&source->told_before, hash) && !was_told(&source->told, hash))
+		tell(source, err);
+	note_told(&source->told, hash);
 	return 0;
 }
 
@@ -127,8 +180,14 @@ static int load(struct weir_manifest *source, struct weir_manifest_file *file,
 		struct weir_error *err)
 {
 	int r = weir_manifest_set_load(&source->set, file, weir_time_mono_ns(), err);
+	uint64_t hash = r < 0 ? hash_error(err) : 0;
 
-	return report(source, r, err);
+	if (r < 0 && !source->started)
+		return r;
+	if (r < 0 && hash != file->told)
+		tell(source, err);
+	file->told = hash;
+	return 0;
 }
 
 static bool is_unchanged(const struct stat *a, const struct stat *b)
@@ -147,7 +206,14 @@ static int scan_file(struct weir_manifest *source, const char *path, const struc
 	if (!file)
 		return weir_error_set(err, -ENOMEM, "%s: out of memory", path);
 	file->seen = source->scan;
-	return is_unchanged(&file->stat, st) ? 0 : load(source, file, err);
+	file->is_unmet = false;
+	if (!source->started)
+		return load(source, file, err);
+	if (!is_unchanged(&file->stat, st))
+		weir_manifest_set_mark(&source->set, file);
+	else if (file->is_absent)
+		weir_manifest_set_unmark(&source->set, file);
+	return 0;
 }
 
 static int scan_dir(struct weir_manifest *source, const char *path, unsigned int depth,
@@ -161,14 +227,21 @@ static int scan_entry(struct weir_manifest *source, const char *dir, const char 
 
 	if (!path)
 		return weir_error_set(err, -ENOMEM, "%s: out of memory", dir);
-	/* Links to files are followed, links to directories could lead round in circles. */
-	if (lstat(path, &st) < 0 || stat(path, &target) < 0)
+	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0
 				       : weir_error_set(err, -errno, "%s: cannot read: %s", path,
 							strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return depth < DEPTH_MAX ? scan_dir(source, path, depth + 1, err) : 0;
-	if (S_ISDIR(target.st_mode) || !weir_manifest_is_name(name))
+	if (!weir_manifest_is_name(name))
+		return 0;
+	/* Links to files are followed, links to directories could lead round in circles. */
+	if (stat(path, &target) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		target = (struct stat){ 0 }; /* why is told by reading it */
+	}
+	if (S_ISDIR(target.st_mode))
 		return 0;
 	return scan_file(source, path, &target, err);
 }
@@ -181,6 +254,39 @@ static int is_visible(const struct dirent *entry)
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Nothing is watched any more; all files stay as they are. */
+static void lose(struct weir_manifest *source)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (weir_map_next(&source->dirs, &cursor, &value)) {
+		struct dir *dir = value;
+
+		(void)inotify_rm_watch(source->inotify, dir->wd);
+		free_dir(dir);
+	}
+	weir_map_done(&source->dirs);
+	weir_map_init(&source->dirs);
+	source->is_lost = true;
+	source->rescan = false;
+}
+
+static int fail_dir(struct weir_manifest *source, const char *path, const char *what, int code,
+		    unsigned int depth, struct weir_error *err)
+{
+	source->incomplete = true;
+	if (!depth && source->started) {
+		lose(source);
+		(void)weir_error_set(err, code, "%s: the directory went away: %s", path,
+				     strerror(-code));
+	} else {
+		(void)weir_error_set(err, code, "%s: cannot %s the directory: %s", path, what,
+				     strerror(-code));
+	}
+	return report(source, code, err);
 }
 
 /* Watch first, read then: what changes meanwhile is told by an event. */
@@ -196,12 +302,8 @@ static int scan_dir(struct weir_manifest *source, const char *path, unsigned int
 		r = -errno;
 	if (r == -ENOENT && depth)
 		return 0;
-	if (r < 0) {
-		source->incomplete = true;
-		(void)weir_error_set(err, r, "%s: cannot %s the directory: %s", path,
-				     r_watch < 0 ? "watch" : "read", strerror(-r));
-		return report(source, r, err);
-	}
+	if (r < 0)
+		return fail_dir(source, path, r_watch < 0 ? "watch" : "read", r, depth, err);
 	for (int i = 0; i < n; i++) {
 		if (r >= 0) {
 			r = scan_entry(source, path, entries[i]->d_name, depth, err);
@@ -215,24 +317,22 @@ static int scan_dir(struct weir_manifest *source, const char *path, unsigned int
 	return r;
 }
 
-/* The map must not change during its walk, so one walk collects and a loop removes. */
 static void sweep_files(struct weir_manifest *source)
 {
-	_cleanup_free_ struct weir_manifest_file **gone = NULL;
-	size_t cursor = 0, n = 0;
+	size_t cursor = 0;
 	void *value;
 
-	gone = calloc(source->set.files.count + 1, sizeof(*gone));
-	while (gone && weir_map_next(&source->set.files, &cursor, &value)) {
+	while (weir_map_next(&source->set.files, &cursor, &value)) {
 		struct weir_manifest_file *file = value;
 
-		if (file->seen != source->scan)
-			gone[n++] = file;
+		if (file->seen == source->scan)
+			continue;
+		file->is_unmet = true;
+		weir_manifest_set_mark_absent(&source->set, file);
 	}
-	for (size_t i = 0; i < n; i++)
-		weir_manifest_set_remove(&source->set, gone[i], weir_time_mono_ns());
 }
 
+/* The map must not change during its walk, so one walk collects and a loop removes. */
 static void sweep_dirs(struct weir_manifest *source)
 {
 	_cleanup_free_ struct dir **gone = NULL;
@@ -253,14 +353,23 @@ static void sweep_dirs(struct weir_manifest *source)
 	}
 }
 
-/* Walk everything; read what is new or changed, then let go of what was not met. */
+/* Walk everything; what is new or changed is to be read (at the start it is, here), and what was
+ * not met is to be let go. */
 static int scan(struct weir_manifest *source, struct weir_error *err)
 {
+	struct told oldest = source->told_before;
 	int r;
 
+	oldest.n = 0;
+	source->told_before = source->told;
+	source->told = oldest;
+	source->is_lost = false;
 	source->rescan = false;
 	source->incomplete = false;
 	source->scan++;
+	/* Looked at before it is watched: if it is another by then, weir_manifest_retry() sees. */
+	if (stat(source->path, &source->root) < 0)
+		source->root = (struct stat){ 0 };
 	r = scan_dir(source, source->path, 0, err);
 	if (r < 0 || source->incomplete)
 		return r;
@@ -325,15 +434,16 @@ static void note_change(struct weir_manifest *source, const struct dir *dir,
 	if (path && (event->mask & IN_CREATE) && !is_whole(path))
 		return;
 	file = path ? weir_manifest_set_get(&source->set, path) : NULL;
-	if (file)
-		weir_manifest_set_mark(&source->set, file);
-	else
+	if (!file) {
 		source->rescan = true;
+		return;
+	}
+	file->is_unmet = false;
+	weir_manifest_set_mark(&source->set, file);
 }
 
 static void note_event(struct weir_manifest *source, const struct inotify_event *event)
 {
-	struct weir_error err = { 0 };
 	struct dir *dir;
 
 	if (event->mask & IN_Q_OVERFLOW)
@@ -341,12 +451,10 @@ static void note_event(struct weir_manifest *source, const struct inotify_event 
 	dir = weir_map_lookup(&source->dirs, &event->wd, sizeof(event->wd));
 	if (!dir)
 		return;
-	if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF)) && !strcmp(dir->path, source->path))
-		(void)report(
-			source,
-			weir_error_set(&err, -ENOENT, "%s: the directory went away", source->path),
-			&err);
-	if (event->mask & IN_IGNORED) {
+	if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) &&
+	    !strcmp(dir->path, source->path)) {
+		lose(source);
+	} else if (event->mask & IN_IGNORED) {
 		(void)weir_map_remove(&source->dirs, &dir->wd, sizeof(dir->wd));
 		free_dir(dir);
 	} else if (event->len) {
@@ -373,52 +481,71 @@ static void read_events(struct weir_manifest *source)
 	}
 }
 
-/* Read the stale files that are there; the others stay in the queue, as absent. */
-static void load_present(struct weir_manifest *source)
+static bool is_there(const struct weir_manifest_file *file)
 {
-	struct weir_manifest_file *file = TAILQ_FIRST(&source->set.stale), *next;
+	struct stat st;
+
+	return !file->is_unmet &&
+	       (stat(file->path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR));
+}
+
+/* Read the first of the stale files that is there; those before it are put aside as absent. */
+static void load_one(struct weir_manifest *source)
+{
+	struct weir_manifest_file *file;
 	struct weir_error err = { 0 };
 
-	for (; file; file = next) {
-		struct stat st;
-
-		next = TAILQ_NEXT(file, stale);
-		file->is_absent =
-			stat(file->path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
-		if (file->is_absent)
-			continue;
-		weir_manifest_set_unmark(&source->set, file);
-		file->seen = source->scan;
-		(void)load(source, file, &err);
+	for (int i = 0; i < LOOKS_PER_DISPATCH; i++) {
+		file = TAILQ_FIRST(&source->set.stale);
+		if (!file)
+			return;
+		if (is_there(file)) {
+			weir_manifest_set_unmark(&source->set, file);
+			(void)load(source, file, &err);
+			return;
+		}
+		weir_manifest_set_mark_absent(&source->set, file);
 	}
 }
 
 /*
  * All readings come before all removals, so that an object whose file was renamed is never gone.
- * A removal can make another file stale, hence the loop; it ends because each turn removes what
- * is absent, and what is present can lose an object to it only once.
+ * A removal can make another file stale, but it ends: each removes a file, and what is present
+ * can lose an object to it only once.
  */
-static void load_stale(struct weir_manifest *source)
+static bool step(struct weir_manifest *source)
 {
-	while (!TAILQ_EMPTY(&source->set.stale)) {
-		struct weir_manifest_file *file, *next;
+	struct weir_manifest_file *file;
 
-		load_present(source);
-		for (file = TAILQ_FIRST(&source->set.stale); file; file = next) {
-			next = TAILQ_NEXT(file, stale);
-			if (file->is_absent)
-				weir_manifest_set_remove(&source->set, file, weir_time_mono_ns());
-		}
+	if (source->is_lost)
+		return false;
+	if (!TAILQ_EMPTY(&source->set.stale)) {
+		load_one(source);
+	} else if ((file = TAILQ_FIRST(&source->set.absent))) {
+		if (is_there(file))
+			weir_manifest_set_mark(&source->set, file);
+		else
+			weir_manifest_set_remove(&source->set, file, weir_time_mono_ns());
 	}
+	return !TAILQ_EMPTY(&source->set.stale) || !TAILQ_EMPTY(&source->set.absent);
 }
 
-void weir_manifest_dispatch(struct weir_manifest *source)
+bool weir_manifest_dispatch(struct weir_manifest *source)
 {
 	struct weir_error err = { 0 };
 
 	read_events(source);
-	load_stale(source);
-	if (source->rescan)
+	if (source->rescan || source->is_lost)
 		(void)scan(source, &err);
-	load_stale(source);
+	return step(source);
+}
+
+bool weir_manifest_retry(struct weir_manifest *source)
+{
+	struct stat st;
+
+	if (!source->is_lost && (stat(source->path, &st) < 0 || st.st_dev != source->root.st_dev ||
+				 st.st_ino != source->root.st_ino))
+		lose(source);
+	return weir_manifest_dispatch(source);
 }

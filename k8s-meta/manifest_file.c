@@ -49,6 +49,13 @@ int weir_manifest_parse(const char *text, size_t len, const char *input,
 	return weir_yaml_read(text, len, input, on_document, &parse, err);
 }
 
+static int fail_large(const char *path, struct weir_error *err)
+{
+	return weir_error_set(err, -EINVAL,
+			      "%s: larger than %d MiB: split it into several manifests", path,
+			      WEIR_MANIFEST_MIB_MAX);
+}
+
 static int read_all(int fd, const char *path, struct weir_buf *text, struct weir_error *err)
 {
 	for (;;) {
@@ -67,8 +74,7 @@ static int read_all(int fd, const char *path, struct weir_buf *text, struct weir
 			return 0;
 		text->len += (size_t)n;
 		if (text->len > WEIR_MANIFEST_BYTES_MAX)
-			return weir_error_set(err, -EINVAL, "%s: larger than %zu bytes", path,
-					      WEIR_MANIFEST_BYTES_MAX);
+			return fail_large(path, err);
 	}
 }
 
@@ -88,6 +94,8 @@ int weir_manifest_read(const char *path, struct weir_objects *objects, struct st
 	*ret_stat = st;
 	if (!S_ISREG(st.st_mode))
 		return weir_error_set(err, -EINVAL, "%s: is not a regular file", path);
+	if (st.st_size > (off_t)WEIR_MANIFEST_BYTES_MAX)
+		return fail_large(path, err);
 	r = read_all(fd, path, &text, err);
 	if (r < 0)
 		return r;

@@ -9,8 +9,9 @@
 #include "k8s-meta/object.h"
 #include "lib/error.h"
 
-/** The largest manifest that is read. */
-#define WEIR_MANIFEST_BYTES_MAX ((size_t)64 * 1024 * 1024)
+/** The largest manifest that is read: the loop stands still while one is parsed. */
+#define WEIR_MANIFEST_MIB_MAX 16
+#define WEIR_MANIFEST_BYTES_MAX ((size_t)WEIR_MANIFEST_MIB_MAX * 1024 * 1024)
 
 /** weir_manifest_is_name() - *.yaml, *.yml or *.json, and not hidden. */
 bool weir_manifest_is_name(const char *name);

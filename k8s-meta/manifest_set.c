@@ -23,6 +23,7 @@ void weir_manifest_set_init(struct weir_manifest_set *set, struct weir_store *st
 	weir_map_init(&set->files);
 	weir_map_init(&set->refs);
 	TAILQ_INIT(&set->stale);
+	TAILQ_INIT(&set->absent);
 }
 
 static void free_file(struct weir_manifest_file *file)
@@ -65,18 +66,28 @@ struct weir_manifest_file *weir_manifest_set_get(struct weir_manifest_set *set, 
 
 void weir_manifest_set_mark(struct weir_manifest_set *set, struct weir_manifest_file *file)
 {
-	if (file->is_stale)
+	if (file->is_stale && !file->is_absent)
 		return;
+	weir_manifest_set_unmark(set, file);
 	file->is_stale = true;
 	TAILQ_INSERT_TAIL(&set->stale, file, stale);
+}
+
+void weir_manifest_set_mark_absent(struct weir_manifest_set *set, struct weir_manifest_file *file)
+{
+	if (file->is_absent)
+		return;
+	weir_manifest_set_unmark(set, file);
+	file->is_stale = file->is_absent = true;
+	TAILQ_INSERT_TAIL(&set->absent, file, stale);
 }
 
 void weir_manifest_set_unmark(struct weir_manifest_set *set, struct weir_manifest_file *file)
 {
 	if (!file->is_stale)
 		return;
-	file->is_stale = false;
-	TAILQ_REMOVE(&set->stale, file, stale);
+	TAILQ_REMOVE(file->is_absent ? &set->absent : &set->stale, file, stale);
+	file->is_stale = file->is_absent = false;
 }
 
 static struct weir_manifest_ref *get_ref(struct weir_manifest_set *set,

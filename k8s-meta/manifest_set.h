@@ -25,8 +25,10 @@ struct weir_manifest_file {
 	size_t n_refs;
 	struct stat stat;      /* as of the last reading, good or bad; st_ino 0: never read */
 	uint64_t seen;         /* the user's: the scan that met it last */
-	bool is_stale;         /* in the set's queue: to be read again */
-	bool is_absent;        /* the user's: is not there any more */
+	uint64_t told;         /* the user's: which error of it was told last */
+	bool is_stale;         /* in one of the set's queues */
+	bool is_absent;        /* in the absent queue */
+	bool is_unmet;         /* the user's: the latest scan did not meet it */
 	TAILQ_ENTRY(weir_manifest_file) stale;
 	char path[];
 };
@@ -36,7 +38,8 @@ struct weir_manifest_set {
 	struct weir_map files;        /* by path */
 	struct weir_map refs;         /* by kind, namespace, name */
 	uint64_t round;
-	TAILQ_HEAD(, weir_manifest_file) stale;
+	TAILQ_HEAD(weir_manifest_queue, weir_manifest_file) stale;  /* to be read again */
+	struct weir_manifest_queue absent;  /* not there any more: to be removed */
 };
 
 void weir_manifest_set_init(struct weir_manifest_set *set, struct weir_store *store);
@@ -48,7 +51,9 @@ struct weir_manifest_file *weir_manifest_set_get(struct weir_manifest_set *set, 
 
 /** weir_manifest_set_mark() - put a file at the end of the stale queue, if it is not in it. */
 void weir_manifest_set_mark(struct weir_manifest_set *set, struct weir_manifest_file *file);
-/** weir_manifest_set_unmark() - take it out of the queue, if it is in it. */
+/** weir_manifest_set_mark_absent() - put a file at the end of the absent queue, likewise. */
+void weir_manifest_set_mark_absent(struct weir_manifest_set *set, struct weir_manifest_file *file);
+/** weir_manifest_set_unmark() - take it out of its queue, if it is in one. */
 void weir_manifest_set_unmark(struct weir_manifest_set *set, struct weir_manifest_file *file);
 
 /** weir_manifest_set_load() - read a file: the store has its objects, and no more those that it

@@ -45,7 +45,7 @@ struct weir_container {
 
 struct weir_pod {
 	const char *node_name;
-	const char *config_hash;    /* static pods: the UID their cgroups carry */
+	const char *config_hash;    /* static pods: the UID their cgroups carry; else "" */
 	const char *workload_name;  /* as Hubble derives it: Deployment, not ReplicaSet */
 	const char *workload_kind;
 	bool host_network;

@@ -59,15 +59,18 @@ static bool is_link_local(const struct weir_addr *addr)
 	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
 }
 
-/* The claim to believe; NULL when none holds, or several that all begin later. */
+/* The claim to believe; NULL when none holds, or several that all begin later. That of an interface
+ * never counts before it begins. */
 static const struct weir_claim *best_owner(const struct weir_claim *claim, uint64_t mono_ns)
 {
-	const struct weir_claim *best = claim;
+	const struct weir_claim *best = NULL;
 
 	for (; claim; claim = weir_claim_next(claim, mono_ns)) {
-		if (claim->from_ns > mono_ns && claim->owner != best->owner)
+		if (claim->from_ns > mono_ns && claim->kind == WEIR_IP_HOST)
+			continue;
+		if (best && claim->from_ns > mono_ns && claim->owner != best->owner)
 			return NULL;
-		if (claim->kind < best->kind)
+		if (!best || claim->kind < best->kind)
 			best = claim;
 	}
 	return best;
@@ -157,9 +160,22 @@ bool weir_store_translates(const struct weir_store *store, const struct weir_add
 	return false;
 }
 
-int weir_store_add_host_addr(struct weir_store *store, const struct weir_addr *addr)
+int weir_store_set_host_addrs(struct weir_store *store, const struct weir_addr *addrs, size_t n,
+			      uint64_t mono_ns)
 {
-	return weir_claim_table_claim(&store->ips, addr, WEIR_IP_HOST, &store->host_addrs, 0);
+	uint64_t from = store->host_addrs_known ? mono_ns : 0;
+
+	weir_claim_table_begin(&store->ips);
+	for (size_t i = 0; i < n; i++) {
+		int r = weir_claim_table_claim(&store->ips, &addrs[i], WEIR_IP_HOST,
+					       &store->host_addrs, from);
+
+		if (r < 0)
+			return r;
+	}
+	weir_claim_table_end(&store->ips, &store->host_addrs, mono_ns);
+	store->host_addrs_known = true;
+	return 0;
 }
 
 void weir_store_expire(struct weir_store *store, uint64_t mono_ns)

@@ -37,7 +37,8 @@ const struct weir_identity *weir_store_by_cgroup(struct weir_store *store, uint6
  *           node (HOST when it is this one), WORLD, or UNKNOWN for link-local and loopback.
  *           UNKNOWN too for an address of a Service, and for one that was in the cluster at some
  *           time but whose owner at that instant is not known: WORLD is only what never was. An
- *           instant before the first owner known is that owner's, if it is the only one.
+ *           instant before the first owner known is that owner's, if it is the only one and not
+ *           this machine by its interfaces, for these are known from the start.
  */
 const struct weir_identity *weir_store_by_ip(struct weir_store *store, const struct weir_addr *addr,
 					     uint64_t mono_ns);
@@ -86,8 +87,15 @@ void weir_store_expire(struct weir_store *store, uint64_t mono_ns);
 /** weir_store_set_node_name() - which Node is this one; "" when there is no Kubernetes. */
 int weir_store_set_node_name(struct weir_store *store, const char *name);
 
-/** weir_store_add_host_addr() - an address of this machine (from its interfaces). */
-int weir_store_add_host_addr(struct weir_store *store, const struct weir_addr *addr);
+/**
+ * weir_store_set_host_addrs() - all addresses this machine has from @mono_ns on (from its
+ * interfaces): one that it had and has no more is HOST until then, a new one not before. Those of
+ * the first call were its own always.
+ *
+ * Errors: -ENOMEM; addresses may then be missing, and none was taken away.
+ */
+int weir_store_set_host_addrs(struct weir_store *store, const struct weir_addr *addrs, size_t n,
+			      uint64_t mono_ns);
 
 /** struct weir_store_stats - what is there now; endpoints are addresses times ports. */
 struct weir_store_stats {

@@ -17,7 +17,8 @@ struct weir_uid *weir_uid_get(struct weir_store *store, const char *text)
 		if (!uid)
 			return NULL;
 		uid->users = 0;
-		uid->pod = NULL;
+		uid->holder = NULL;
+		TAILQ_INIT(&uid->claims);
 		LIST_INIT(&uid->cgroups);
 		memcpy(uid->text, text, len + 1);
 		if (weir_map_add(&store->uids, uid->text, len, uid) < 0) {
@@ -43,12 +44,17 @@ static void drop_identity(struct weir_cgroup *cgroup)
 	cgroup->identity = NULL;
 }
 
-void weir_uid_changed(struct weir_uid *uid)
+void weir_uid_changed(struct weir_uid *uid, bool is_other)
 {
 	struct weir_cgroup *cgroup;
 
-	for (cgroup = LIST_FIRST(&uid->cgroups); cgroup; cgroup = LIST_NEXT(cgroup, of_uid))
+	for (cgroup = LIST_FIRST(&uid->cgroups); cgroup; cgroup = LIST_NEXT(cgroup, of_uid)) {
 		drop_identity(cgroup);
+		if (!is_other)
+			continue;
+		free(cgroup->container);
+		cgroup->container = NULL;
+	}
 }
 
 bool weir_uid_in_use(const struct weir_uid *uid)
@@ -178,9 +184,9 @@ static int make_identity(const struct weir_store *store, struct weir_cgroup *cgr
 				      .unit = cgroup->text,
 				      .node_name = store->node_name };
 
-	if (cgroup->uid && cgroup->uid->pod) {
-		cgroup->identity =
-			weir_pod_identity(cgroup->uid->pod, cgroup->text, &cgroup->container);
+	if (cgroup->uid && cgroup->uid->holder) {
+		cgroup->identity = weir_pod_identity(cgroup->uid->holder->pod, cgroup->text,
+						     &cgroup->container);
 		return cgroup->identity ? 0 : -ENOMEM;
 	}
 	if (cgroup->uid)

@@ -40,11 +40,19 @@ struct weir_entry {
 	char *key;                     /* kind, namespace, NUL, name */
 };
 
-/** struct weir_uid - what cgroups say of their pod, and the pod that has said to be it: known by
+/** struct weir_uid_claim - a pod says to be the one of a UID. */
+struct weir_uid_claim {
+	struct weir_uid *uid;          /* NULL: none */
+	struct weir_pod_entry *pod;
+	TAILQ_ENTRY(weir_uid_claim) of_uid;
+};
+
+/** struct weir_uid - what cgroups say of their pod, and the pods that have said to be it: known by
  * either before the other. */
 struct weir_uid {
-	unsigned int users;            /* pods and cgroups that point here */
-	struct weir_pod_entry *pod;    /* NULL: not known (yet) */
+	unsigned int users;            /* claims and cgroups that point here */
+	struct weir_uid_claim *holder; /* the claim that is believed; NULL: there is none (yet) */
+	TAILQ_HEAD(, weir_uid_claim) claims; /* oldest first */
 	LIST_HEAD(, weir_cgroup) cgroups;
 	char text[];
 };
@@ -62,7 +70,7 @@ enum {
 struct weir_pod_entry {
 	struct weir_entry entry;
 	struct weir_identity *identity;  /* of the pod, container "" */
-	struct weir_uid *uids[WEIR_POD_UIDS];
+	struct weir_uid_claim uids[WEIR_POD_UIDS];
 	struct weir_store_container *containers;
 	size_t n_containers;
 };
@@ -101,6 +109,7 @@ struct weir_store {
 	struct weir_claim_table ips;
 	struct weir_claim_table ports;
 	struct weir_claim_list host_addrs;
+	bool host_addrs_known;
 	struct weir_label_pool labels;
 	struct weir_map service_names;   /* one reference each; by "namespace NUL name" */
 	char *node_name;
@@ -120,8 +129,9 @@ struct weir_port_key {
 struct weir_uid *weir_uid_get(struct weir_store *store, const char *text);
 /** weir_uid_put() - NULL-safe. */
 void weir_uid_put(struct weir_store *store, struct weir_uid *uid);
-/** weir_uid_changed() - the pod did: its cgroups' identities are to be made anew. */
-void weir_uid_changed(struct weir_uid *uid);
+/** weir_uid_changed() - the pod did: its cgroups' identities are to be made anew.
+ * @is_other: it is another pod, so that the containers' names are not known any more. */
+void weir_uid_changed(struct weir_uid *uid, bool is_other);
 /** weir_uid_in_use() - whether a cgroup of it is there. */
 bool weir_uid_in_use(const struct weir_uid *uid);
 void weir_cgroups_expire(struct weir_store *store, uint64_t before_ns);
@@ -130,6 +140,8 @@ void weir_cgroups_done(struct weir_store *store);
 /* store_pod.c */
 int weir_pod_update(struct weir_store *store, struct weir_pod_entry *pod,
 		    const struct weir_object *object, uint64_t mono_ns);
+/** weir_pod_retire() - it is gone (entry.gone_ns says so): others may have its UIDs. */
+void weir_pod_retire(struct weir_pod_entry *pod);
 void weir_pod_done(struct weir_store *store, struct weir_pod_entry *pod);
 /** weir_pod_identity() - of a container by its id. Sets *@name to a copy of the container's name
  * when NULL. A new reference, or NULL when out of memory. */

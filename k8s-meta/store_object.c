@@ -95,6 +95,8 @@ static void retire(struct weir_store *store, struct weir_entry *entry, uint64_t 
 	store->n_objects[entry->kind]--;
 	entry->gone_ns = mono_ns;
 	TAILQ_INSERT_TAIL(&store->gone_entries, entry, gone);
+	if (entry->kind == WEIR_OBJECT_POD)
+		weir_pod_retire((struct weir_pod_entry *)entry);
 }
 
 int weir_entry_set_addrs(struct weir_store *store, struct weir_entry *entry,
@@ -180,7 +182,9 @@ static bool is_held(const struct weir_entry *entry)
 	if (entry->kind != WEIR_OBJECT_POD)
 		return false;
 	for (size_t i = 0; i < WEIR_POD_UIDS; i++) {
-		if (pod->uids[i] && pod->uids[i]->pod == pod && weir_uid_in_use(pod->uids[i]))
+		const struct weir_uid *uid = pod->uids[i].uid;
+
+		if (uid && uid->holder == &pod->uids[i] && weir_uid_in_use(uid))
 			return true;
 	}
 	return false;

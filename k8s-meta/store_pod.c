@@ -62,28 +62,92 @@ static int new_identity(struct weir_store *store, const struct weir_object *obje
 	return r;
 }
 
-/* Be the pod of a UID ("" for none) that cgroups may carry. */
-static int take_uid(struct weir_store *store, struct weir_pod_entry *pod, size_t index,
-		    const char *text)
+/*
+ * Whom to believe, lowest first. metadata.uid is the API server's word and an annotation only
+ * somebody's: not even a pod that is gone but has processes left loses its UID to that.
+ */
+static unsigned int rank(const struct weir_uid_claim *claim)
 {
-	struct weir_uid *uid = NULL, *old = pod->uids[index];
+	unsigned int is_gone = claim->pod->entry.gone_ns != WEIR_STORE_PRESENT;
 
-	if (*text) {
-		uid = weir_uid_get(store, text);
-		if (!uid)
-			return -ENOMEM;
+	return 2 * (unsigned int)(claim - claim->pod->uids) + is_gone;
+}
+
+static bool is_same_pod(const struct weir_entry *a, const struct weir_entry *b)
+{
+	return a->key_len == b->key_len && !memcmp(a->key, b->key, a->key_len);
+}
+
+static void set_holder(struct weir_uid *uid, struct weir_uid_claim *claim)
+{
+	struct weir_uid_claim *old = uid->holder;
+
+	if (old == claim)
+		return;
+	uid->holder = claim;
+	weir_uid_changed(uid, !old || !claim || !is_same_pod(&old->pod->entry, &claim->pod->entry));
+}
+
+/* The holder is worth less than it was (@best), or no claim any more (NULL): it is the one that is
+ * better, of several the oldest. */
+static void elect(struct weir_uid *uid, struct weir_uid_claim *best)
+{
+	struct weir_uid_claim *claim;
+
+	for (claim = TAILQ_FIRST(&uid->claims); claim; claim = TAILQ_NEXT(claim, of_uid)) {
+		if (!best || rank(claim) < rank(best))
+			best = claim;
 	}
-	if (old && old != uid && old->pod == pod) {
-		old->pod = NULL;
-		weir_uid_changed(old);
+	set_holder(uid, best);
+}
+
+static void drop_uid(struct weir_store *store, struct weir_uid_claim *claim)
+{
+	struct weir_uid *uid = claim->uid;
+
+	if (!uid)
+		return;
+	TAILQ_REMOVE(&uid->claims, claim, of_uid);
+	if (uid->holder == claim)
+		elect(uid, NULL);
+	claim->uid = NULL;
+	weir_uid_put(store, uid);
+}
+
+/* Claim to be the pod of a UID ("" for none) that cgroups may carry. */
+static int claim_uid(struct weir_store *store, struct weir_pod_entry *pod, size_t index,
+		     const char *text)
+{
+	struct weir_uid_claim *claim = &pod->uids[index];
+	struct weir_uid *uid;
+
+	if (claim->uid && !strcmp(claim->uid->text, text)) {
+		if (claim->uid->holder == claim)
+			weir_uid_changed(claim->uid, false);
+		return 0;
 	}
-	pod->uids[index] = uid;
-	if (uid) {
-		uid->pod = pod;
-		weir_uid_changed(uid);
-	}
-	weir_uid_put(store, old);
+	uid = *text ? weir_uid_get(store, text) : NULL;
+	if (*text && !uid)
+		return -ENOMEM;
+	drop_uid(store, claim);
+	if (!uid)
+		return 0;
+	claim->uid = uid;
+	claim->pod = pod;
+	TAILQ_INSERT_TAIL(&uid->claims, claim, of_uid);
+	if (!uid->holder || rank(claim) < rank(uid->holder))
+		set_holder(uid, claim);
 	return 0;
+}
+
+void weir_pod_retire(struct weir_pod_entry *pod)
+{
+	for (size_t i = 0; i < WEIR_POD_UIDS; i++) {
+		struct weir_uid *uid = pod->uids[i].uid;
+
+		if (uid && uid->holder == &pod->uids[i])
+			elect(uid, uid->holder);
+	}
 }
 
 int weir_pod_update(struct weir_store *store, struct weir_pod_entry *pod,
@@ -109,10 +173,10 @@ int weir_pod_update(struct weir_store *store, struct weir_pod_entry *pod,
 	pod->containers = containers;
 	pod->n_containers = object->pod.n_containers;
 
-	r = take_uid(store, pod, 0, object->uid);
-	pod->entry.uid = pod->uids[0] ? pod->uids[0]->text : "";
+	r = claim_uid(store, pod, 0, object->uid);
+	pod->entry.uid = pod->uids[0].uid ? pod->uids[0].uid->text : "";
 	if (r >= 0)
-		r = take_uid(store, pod, 1, object->pod.config_hash);
+		r = claim_uid(store, pod, 1, object->pod.config_hash);
 	if (r >= 0)
 		r = weir_entry_set_addrs(store, &pod->entry, owns_ips ? &object->pod.ips : &none,
 					 WEIR_IP_POD, mono_ns);
@@ -122,7 +186,7 @@ int weir_pod_update(struct weir_store *store, struct weir_pod_entry *pod,
 void weir_pod_done(struct weir_store *store, struct weir_pod_entry *pod)
 {
 	for (size_t i = 0; i < WEIR_POD_UIDS; i++)
-		(void)take_uid(store, pod, i, "");
+		drop_uid(store, &pod->uids[i]);
 	free_containers(pod);
 	weir_identity_unref(pod->identity);
 }

@@ -59,7 +59,8 @@ static size_t without_timestamp(const char *name)
 	return (size_t)(dash - name);
 }
 
-int weir_workload_derive(const struct weir_field *metadata, struct weir_object *object)
+int weir_workload_derive(const struct weir_field *metadata, struct weir_object *object,
+			 bool *ret_is_nodes)
 {
 	struct weir_pod *pod = &object->pod;
 	const char *kind, *name;
@@ -68,7 +69,8 @@ int weir_workload_derive(const struct weir_field *metadata, struct weir_object *
 
 	if (r < 0)
 		return r;
-	if (!*kind || !strcmp(kind, "Node")) {
+	*ret_is_nodes = !strcmp(kind, "Node");
+	if (!*kind || *ret_is_nodes) {
 		kind = "Pod";
 		name = object->name;
 	} else if (!strcmp(kind, "ReplicaSet")) {

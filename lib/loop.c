@@ -24,7 +24,8 @@
  * poll()'s milliseconds. An epoll descriptor never hangs up.
  */
 
-/* Descriptors libwebsockets may have. Without a limit it allocates and writes tables for
+/* Descriptors libwebsockets may have: WEIR_SERVER_CLIENTS_MAX of api/server.h, its connections that
+ * are no clients, and some for watches and us. Without a limit it allocates and writes tables for
  * RLIMIT_NOFILE of them, 16 MB for a limit of a million. */
 #define LWS_FD_MAX 1024
 

@@ -10,6 +10,7 @@
 
 #define SEC_PER_DAY 86400
 #define NS_DIGITS 9
+#define CLOCK_STEP_NS ((int64_t)WEIR_NS_PER_MS)
 
 /* The Gregorian calendar repeats after 400 years. */
 #define DAYS_PER_ERA 146097
@@ -35,7 +36,7 @@ int64_t weir_time_real_ns(void)
 
 void weir_clock_sync(struct weir_clock *clock)
 {
-	int64_t best = INT64_MAX;
+	int64_t best = INT64_MAX, offset = 0, moved;
 
 	/* Between the two readings the process can be preempted; the tightest of a few pairs wins. */
 	for (int i = 0; i < 4; i++) {
@@ -46,8 +47,12 @@ void weir_clock_sync(struct weir_clock *clock)
 		if (took >= best)
 			continue;
 		best = took;
-		clock->offset_ns = real - (before + took / 2);
+		offset = real - (before + took / 2);
 	}
+	/* NTP slews both clocks alike, so a small difference is the error of this measurement. */
+	moved = offset - clock->offset_ns;
+	if (moved > CLOCK_STEP_NS || moved < -CLOCK_STEP_NS)
+		clock->offset_ns = offset;
 }
 
 int64_t weir_clock_real_ns(const struct weir_clock *clock, uint64_t mono_ns)

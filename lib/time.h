@@ -19,13 +19,15 @@ int64_t weir_time_real_ns(void);
 /**
  * struct weir_clock - maps monotonic instants to wall-clock ones.
  *
- * The offset is taken when weir_clock_sync() is called, so a stepped wall clock moves later
- * records and never reorders one connection's.
+ * The offset is taken by the first weir_clock_sync(); later calls adopt another only when the wall
+ * clock was stepped, by more than a millisecond. In between one monotonic instant always maps to
+ * the same wall-clock one, to the nanosecond: all records of a connection agree on when it opened.
  */
 struct weir_clock {
 	int64_t offset_ns;  /* real - mono */
 };
 
+/** weir_clock_sync() - zero the struct before the first call. */
 void weir_clock_sync(struct weir_clock *clock);
 int64_t weir_clock_real_ns(const struct weir_clock *clock, uint64_t mono_ns);
 

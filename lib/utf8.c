@@ -47,6 +47,19 @@ size_t weir_utf8_len(const char *text, size_t left)
 	return len;
 }
 
+/* U+2028 and U+2029; and what has Unicode's property Bidi_Control: U+061C, U+200E, U+200F, U+202A to
+ * U+202E, U+2066 to U+2069. */
+static bool is_line_end_or_bidi(const uint8_t *p, size_t len)
+{
+	if (len == 2)
+		return p[0] == 0xd8 && p[1] == 0x9c;
+	if (p[0] != 0xe2)
+		return false;
+	if (p[1] == 0x80)
+		return p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae);
+	return p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
+}
+
 size_t weir_utf8_printable(const char *text, size_t left)
 {
 	const uint8_t *p = (const uint8_t *)text;
@@ -56,7 +69,7 @@ size_t weir_utf8_printable(const char *text, size_t left)
 		return 0;
 	if (len == 2 && p[0] == 0xc2 && p[1] < 0xa0)
 		return 0;
-	if (len == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9))
+	if ((len == 2 || len == 3) && is_line_end_or_bidi(p, len))
 		return 0;
 	return len;
 }

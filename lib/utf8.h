@@ -15,7 +15,8 @@ size_t weir_utf8_len(const char *text, size_t left);
 
 /**
  * weir_utf8_printable() - as weir_utf8_len(), but 0 also for C0 and C1 control characters, DEL,
- * and the line and paragraph separators, which could move a terminal's cursor or end a line.
+ * the line and paragraph separators, and the controls of writing direction, which could move a
+ * terminal's cursor, end a line, or make one look like another.
  */
 size_t weir_utf8_printable(const char *text, size_t left);
 

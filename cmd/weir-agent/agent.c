@@ -106,6 +106,8 @@ static void on_sweep(void *ctx)
 	weir_clock_sync(&agent->clock);
 	weir_store_expire(agent->store, weir_time_mono_ns());
 	(void)place_read_host_addrs(agent);
+	if (agent->manifest && weir_manifest_retry(agent->manifest))
+		weir_loop_timer_set(agent->manifest_timer, 0);
 	r = weir_capture_sweep_begin(agent->capture, all);
 	if (r == -EBUSY)
 		return; /* the one before is still under way */
@@ -135,7 +137,8 @@ static void on_manifest(void *ctx)
 {
 	struct agent *agent = ctx;
 
-	weir_manifest_dispatch(agent->manifest);
+	if (weir_manifest_dispatch(agent->manifest))
+		weir_loop_timer_set(agent->manifest_timer, 0);
 }
 
 static void on_manifest_error(void *ctx, const struct weir_error *err)
@@ -271,7 +274,7 @@ static int start_timers(struct agent *agent)
 	} timers[] = {
 		{ on_drain_timer, &agent->drain_timer }, { on_tick, &agent->tick_timer },
 		{ on_sweep, &agent->sweep_timer },       { on_sweep_step, &agent->step_timer },
-		{ on_losses, &agent->loss_timer },
+		{ on_losses, &agent->loss_timer },       { on_manifest, &agent->manifest_timer },
 	};
 	size_t i;
 	int r;
@@ -364,6 +367,7 @@ int agent_run(struct agent *agent)
 
 void agent_stop(struct agent *agent)
 {
+	weir_loop_timer_free(&agent->manifest_timer);
 	weir_loop_timer_free(&agent->drain_timer);
 	weir_loop_timer_free(&agent->tick_timer);
 	weir_loop_timer_free(&agent->sweep_timer);

@@ -5,10 +5,27 @@
 #include "api/json.h"
 #include "cmd/weir-agent/agent.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+struct member {
+	const char *name;
+	uint64_t value;
+};
+
 /* 64-bit numbers are strings, as in protojson. */
-static void put_u64(struct weir_buf *out, const char *key, uint64_t value)
+static void put_members(struct weir_buf *out, const struct member *members, size_t n)
 {
-	weir_buf_printf(out, "\"%s\":\"%" PRIu64 "\"", key, value);
+	for (size_t i = 0; i < n; i++)
+		weir_buf_printf(out, "%s\"%s\":\"%" PRIu64 "\"", i ? "," : "", members[i].name,
+				members[i].value);
+}
+
+static void put_object(struct weir_buf *out, const char *key, const struct member *members,
+		       size_t n)
+{
+	weir_buf_printf(out, ",\"%s\":{", key);
+	put_members(out, members, n);
+	weir_buf_putc(out, '}');
 }
 
 static void put_string(struct weir_buf *out, const char *key, const char *value)
@@ -19,45 +36,41 @@ static void put_string(struct weir_buf *out, const char *key, const char *value)
 
 static void put_accounting(const struct agent *agent, struct weir_buf *out)
 {
+	struct member losses[WEIR_LOSS_CLIENT_TOO_SLOW];
 	uint64_t lost[WEIR_LOSS_MAX_];
 	struct weir_correlate_stats correlate;
 	struct weir_capture_stats capture;
-	int cause;
 
 	weir_capture_get_stats(agent->capture, &capture);
 	weir_correlate_get_stats(agent->correlate, &correlate);
 	losses_get(agent, lost);
-	put_u64(out, "seen", capture.seen);
-	weir_buf_putc(out, ',');
-	put_u64(out, "delivered", correlate.delivered + agent->cgroup_events);
-	weir_buf_putc(out, ',');
-	put_u64(out, "pending", correlate.pending);
-	weir_buf_puts(out, ",\"lost\":{");
-	for (cause = 0; cause < WEIR_LOSS_CLIENT_TOO_SLOW; cause++) {
-		if (cause)
-			weir_buf_putc(out, ',');
-		put_u64(out, weir_loss_to_str((enum weir_loss)cause), lost[cause]);
-	}
-	weir_buf_puts(out, "},");
-	put_u64(out, "connections", correlate.live);
-	weir_buf_putc(out, ',');
-	put_u64(out, "evicted", correlate.evicted);
+	for (size_t i = 0; i < COUNT(losses); i++)
+		losses[i] = (struct member){ weir_loss_to_str((enum weir_loss)i), lost[i] };
+	const struct member members[] = {
+		{ "uptime_ns", weir_time_mono_ns() - agent->started_ns },
+		{ "seen", capture.seen },
+		{ "delivered", correlate.delivered + agent->cgroup_events },
+		{ "pending", correlate.pending },
+		{ "connections", correlate.live },
+		{ "evicted", correlate.evicted },
+	};
+
+	put_members(out, members, COUNT(members));
+	put_object(out, "lost", losses, COUNT(losses));
 }
 
 static void put_history(const struct agent *agent, struct weir_buf *out)
 {
 	uint64_t first = weir_history_first(agent->history);
 	uint64_t next = weir_history_next(agent->history);
+	const struct member members[] = {
+		{ "records", next - first },
+		{ "capacity", weir_history_capacity(agent->history) },
+		{ "total", next - 1 },
+		{ "bytes", agent->settings->history_bytes },
+	};
 
-	weir_buf_puts(out, ",\"history\":{");
-	put_u64(out, "records", next - first);
-	weir_buf_putc(out, ',');
-	put_u64(out, "capacity", weir_history_capacity(agent->history));
-	weir_buf_putc(out, ',');
-	put_u64(out, "total", next - 1);
-	weir_buf_putc(out, ',');
-	put_u64(out, "bytes", agent->settings->history_bytes);
-	weir_buf_putc(out, '}');
+	put_object(out, "history", members, COUNT(members));
 }
 
 static void put_clients(const struct agent *agent, struct weir_buf *out)
@@ -65,17 +78,15 @@ static void put_clients(const struct agent *agent, struct weir_buf *out)
 	struct weir_server_stats stats;
 
 	weir_server_get_stats(agent->server, &stats);
-	weir_buf_puts(out, ",\"clients\":{");
-	put_u64(out, "connected", stats.clients);
-	weir_buf_putc(out, ',');
-	put_u64(out, "total", stats.clients_total);
-	weir_buf_putc(out, ',');
-	put_u64(out, "records_sent", stats.records_sent);
-	weir_buf_putc(out, ',');
-	put_u64(out, "records_lost", stats.records_lost);
-	weir_buf_putc(out, ',');
-	put_u64(out, "bad_requests", stats.bad_requests);
-	weir_buf_putc(out, '}');
+	const struct member members[] = {
+		{ "connected", stats.clients },
+		{ "total", stats.clients_total },
+		{ "records_sent", stats.records_sent },
+		{ "records_lost", stats.records_lost },
+		{ "bad_requests", stats.bad_requests },
+	};
+
+	put_object(out, "clients", members, COUNT(members));
 }
 
 static void put_capture(const struct agent *agent, struct weir_buf *out)
@@ -99,19 +110,16 @@ static void put_store(const struct agent *agent, struct weir_buf *out)
 	struct weir_store_stats stats;
 
 	weir_store_get_stats(agent->store, &stats);
-	weir_buf_puts(out, ",\"store\":{");
-	put_u64(out, "pods", stats.pods);
-	weir_buf_putc(out, ',');
-	put_u64(out, "services", stats.services);
-	weir_buf_putc(out, ',');
-	put_u64(out, "endpoints", stats.endpoints);
-	weir_buf_putc(out, ',');
-	put_u64(out, "nodes", stats.nodes);
-	weir_buf_putc(out, ',');
-	put_u64(out, "namespaces", stats.namespaces);
-	weir_buf_putc(out, ',');
-	put_u64(out, "cgroups", stats.cgroups);
-	weir_buf_putc(out, '}');
+	const struct member members[] = {
+		{ "pods", stats.pods },
+		{ "services", stats.services },
+		{ "endpoints", stats.endpoints },
+		{ "nodes", stats.nodes },
+		{ "namespaces", stats.namespaces },
+		{ "cgroups", stats.cgroups },
+	};
+
+	put_object(out, "store", members, COUNT(members));
 }
 
 void status_write(void *ctx, struct weir_buf *out)
@@ -122,8 +130,6 @@ void status_write(void *ctx, struct weir_buf *out)
 	put_string(out, "version", WEIR_VERSION);
 	weir_buf_putc(out, ',');
 	put_string(out, "node_name", agent->node_name);
-	weir_buf_putc(out, ',');
-	put_u64(out, "uptime_ns", weir_time_mono_ns() - agent->started_ns);
 	weir_buf_putc(out, ',');
 	put_accounting(agent, out);
 	put_history(agent, out);

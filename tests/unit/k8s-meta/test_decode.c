@@ -476,9 +476,96 @@ static void name_of_a_manifest_is_told(void **state)
 		assert_false(weir_manifest_is_name(no[i]));
 }
 
+struct hash_case {
+	const char *name;
+	const char *metadata;
+	const char *want;
+};
+
+static void config_hash_counts_only_on_mirror_pods(void **state)
+{
+#define HASH "9e107d9d372bb6826bd81d3542a419d6"
+	static const struct hash_case cases[] = {
+		{ "mirror",
+		  "kubernetes.io/config.hash: '" HASH "', kubernetes.io/config.mirror: x}", HASH },
+		{ "node's",
+		  "kubernetes.io/config.hash: '" HASH "'}, ownerReferences: [{kind: Node, name: n, "
+		  "controller: true}]",
+		  HASH },
+		{ "nobody's", "kubernetes.io/config.hash: '" HASH "'}", "" },
+		{ "another owner's",
+		  "kubernetes.io/config.hash: '" HASH "'}, ownerReferences: [{kind: ReplicaSet, "
+		  "name: r, controller: true}]",
+		  "" },
+		{ "node that does not control it",
+		  "kubernetes.io/config.hash: '" HASH
+		  "'}, ownerReferences: [{kind: Node, name: n}]",
+		  "" },
+		{ "a UUID",
+		  "kubernetes.io/config.hash: 0f3a6b1c-7c1d-4a43-9d5e-2f1b7c9e0a11, "
+		  "kubernetes.io/config.mirror: x}",
+		  "" },
+		{ "too short",
+		  "kubernetes.io/config.hash: '9e107d9d372bb6826bd81d3542a419d', "
+		  "kubernetes.io/config.mirror: x}",
+		  "" },
+		{ "too long",
+		  "kubernetes.io/config.hash: '" HASH "0', kubernetes.io/config.mirror: x}", "" },
+		{ "not hexadecimal",
+		  "kubernetes.io/config.hash: 'ge107d9d372bb6826bd81d3542a419d6', "
+		  "kubernetes.io/config.mirror: x}",
+		  "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct weir_objects objects;
+		struct weir_buf text;
+
+		weir_buf_init(&text, 0);
+		weir_buf_printf(
+			&text, "{apiVersion: v1, kind: Pod, metadata: {name: p, annotations: {%s}}",
+			cases[i].metadata);
+		parse(weir_buf_cstr(&text), &objects);
+		if (strcmp(objects.items[0].pod.config_hash, cases[i].want) != 0)
+			fail_msg("%s: '%s'", cases[i].name, objects.items[0].pod.config_hash);
+		weir_objects_done(&objects);
+		weir_buf_done(&text);
+	}
+#undef HASH
+}
+
+/* Each label is in bounds and so is their number; all together are not. */
+static void labels_of_a_pod_are_bounded(void **state)
+{
+	for (int n = 63; n <= 65; n++) {
+		struct weir_error err = { 0 };
+		struct weir_objects objects;
+		struct weir_buf text;
+		int r;
+
+		weir_buf_init(&text, 0);
+		weir_buf_printf(&text,
+				"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels:\n");
+		/* 1024 bytes each */
+		for (int i = 0; i < n; i++)
+			weir_buf_printf(&text, "    k%03d: '%01020d'\n", i, i);
+		weir_objects_init(&objects);
+		r = weir_manifest_parse(weir_buf_cstr(&text), text.len, "f.yaml", &objects, &err);
+		assert_int_equal(r, n <= 64 ? 0 : -EINVAL);
+		assert_string_equal(err.text, n <= 64 ? ""
+						      : "f.yaml:1: Pod default/p: metadata.labels: "
+							"has more than 65536 bytes of labels");
+		weir_objects_done(&objects);
+		weir_buf_done(&text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(config_hash_counts_only_on_mirror_pods),
+		cmocka_unit_test(labels_of_a_pod_are_bounded),
 		cmocka_unit_test(decode_golden_pod_reads_every_field),
 		cmocka_unit_test(decode_golden_other_pods_read_what_differs),
 		cmocka_unit_test(decode_golden_cluster_objects),

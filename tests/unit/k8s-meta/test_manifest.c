@@ -51,13 +51,27 @@ static void stop(struct source *source)
 	weir_store_free(&source->store);
 }
 
+/* Do all that is waiting. */
+static void settle(struct source *source, bool more)
+{
+	for (int i = 0; more; i++) {
+		assert_true(i < 100000);
+		more = weir_manifest_dispatch(source->manifest);
+	}
+}
+
+static void retry(struct source *source)
+{
+	settle(source, weir_manifest_retry(source->manifest));
+}
+
 /* The kernel queues an event before the call that caused it returns, so none is waited for. */
 static void dispatch(struct source *source)
 {
 	struct pollfd fd = { .fd = weir_manifest_fd(source->manifest), .events = POLLIN };
 
 	assert_int_equal(poll(&fd, 1, 0), 1);
-	weir_manifest_dispatch(source->manifest);
+	settle(source, weir_manifest_dispatch(source->manifest));
 	assert_int_equal(poll(&fd, 1, 0), 0);
 }
 
@@ -193,9 +207,9 @@ static void file_larger_than_the_limit_is_refused(void **state)
 
 	assert_int_equal(weir_store_new(&store), 0);
 	scratch_write(*state, "a.yaml", "");
-	assert_int_equal(truncate(scratch_path(path, *state, "a.yaml"), 64 * 1024 * 1024 + 1), 0);
+	assert_int_equal(truncate(scratch_path(path, *state, "a.yaml"), 16 * 1024 * 1024 + 1), 0);
 	assert_int_equal(weir_manifest_new(*state, store, NULL, NULL, &manifest, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "/a.yaml: larger than 67108864 bytes"));
+	assert_non_null(strstr(err.text, "/a.yaml: larger than 16 MiB: split it"));
 	weir_store_free(&store);
 }
 
@@ -399,6 +413,218 @@ static void directory_that_goes_is_told_and_keeps_its_objects(void **state)
 	assert_int_equal(source.errors, 1);
 	assert_non_null(strstr(source.last.text, "/m: the directory went away"));
 	assert_int_equal(pods(&source), 1);
+	/* told once, however often it is looked for */
+	retry(&source);
+	retry(&source);
+	retry(&source);
+	assert_int_equal(source.errors, 1);
+	assert_int_equal(pods(&source), 1);
+	/* nor does what happens at the other place count */
+	scratch_unlink(*state, "elsewhere/a.yaml");
+	retry(&source);
+	assert_int_equal(pods(&source), 1);
+	stop(&source);
+}
+
+static void directory_replaced_is_read_and_watched(void **state)
+{
+	struct source source;
+	char dir[SCRATCH_PATH_MAX];
+
+	scratch_mkdir(*state, "m");
+	scratch_write(*state, "m/a.yaml", POD("a", "10.0.0.1"));
+	scratch_mkdir(*state, "m/sub");
+	scratch_write(*state, "m/sub/b.yaml", POD("b", "10.0.0.2"));
+	start(&source, scratch_path(dir, *state, "m"));
+	for (int i = 0; i < 3; i++) {
+		char old[] = "m.old0";
+
+		old[5] = (char)('0' + i);
+		scratch_mkdir(*state, "m.new");
+		scratch_write(*state, "m.new/a.yaml",
+			      i % 2 ? POD("odd", "10.0.0.1") : POD("even", "10.0.0.1"));
+		scratch_rename(*state, "m", old);
+		scratch_rename(*state, "m.new", "m");
+		dispatch(&source);
+		assert_int_equal(pods(&source), 1);
+		assert_string_equal(now(&source, "10.0.0.1"),
+				    i % 2 ? "pod shop/odd" : "pod shop/even");
+		scratch_write(*state, "m/c.yaml", POD("c", "10.0.0.3"));
+		dispatch(&source);
+		assert_string_equal(now(&source, "10.0.0.3"), "pod shop/c");
+		scratch_unlink(*state, "m/c.yaml");
+		dispatch(&source);
+		assert_int_equal(pods(&source), 1);
+	}
+	assert_int_equal(source.errors, 0);
+	stop(&source);
+}
+
+static void directory_removed_and_made_again_is_watched_again(void **state)
+{
+	struct source source;
+	char dir[SCRATCH_PATH_MAX];
+
+	scratch_mkdir(*state, "m");
+	scratch_write(*state, "m/a.yaml", POD("a", "10.0.0.1"));
+	scratch_write(*state, "m/b.yaml", POD("b", "10.0.0.2"));
+	start(&source, scratch_path(dir, *state, "m"));
+	for (int i = 1; i <= 2; i++) {
+		scratch_unlink(*state, "m/a.yaml");
+		scratch_unlink(*state, "m/b.yaml");
+		assert_int_equal(rmdir(dir), 0);
+		dispatch(&source);
+		assert_int_equal(source.errors, i);
+		assert_int_equal(pods(&source), 2);
+		retry(&source);
+
+		scratch_mkdir(*state, "m");
+		scratch_write(*state, "m/b.yaml", POD("b2", "10.0.0.2"));
+		retry(&source);
+		assert_int_equal(pods(&source), 1);
+		assert_string_equal(now(&source, "10.0.0.2"), "pod shop/b2");
+		scratch_write(*state, "m/a.yaml", POD("a", "10.0.0.1"));
+		dispatch(&source);
+		assert_int_equal(pods(&source), 2);
+		assert_int_equal(source.errors, i);
+	}
+	stop(&source);
+}
+
+/* Nothing tells of these: neither a parent that moved nor a link that leads elsewhere. */
+static void directory_replaced_unseen_is_found_by_looking(void **state)
+{
+	struct source source;
+	char dir[SCRATCH_PATH_MAX];
+
+	scratch_mkdir(*state, "v1");
+	scratch_write(*state, "v1/a.yaml", POD("a1", "10.0.0.1"));
+	scratch_mkdir(*state, "v2");
+	scratch_write(*state, "v2/a.yaml", POD("a2", "10.0.0.1"));
+	scratch_link(*state, "m", "v1");
+	start(&source, scratch_path(dir, *state, "m"));
+	retry(&source);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a1");
+	scratch_link(*state, "next", "v2");
+	scratch_rename(*state, "next", "m");
+	retry(&source);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a2");
+	assert_int_equal(pods(&source), 1);
+	scratch_write(*state, "v2/a.yaml", POD("a3", "10.0.0.1"));
+	dispatch(&source);
+	assert_string_equal(now(&source, "10.0.0.1"), "pod shop/a3");
+	assert_int_equal(source.errors, 0);
+	stop(&source);
+}
+
+static void dispatch_reads_one_file_at_a_time(void **state)
+{
+	enum {
+		FILES = 5
+	};
+	struct source source;
+	char name[] = "0.yaml";
+
+	scratch_mkdir(*state, "sub");
+	start(&source, *state);
+	for (size_t round = 0; round < 2; round++) {
+		/* told by events, then found by a walk */
+		if (round)
+			scratch_mkdir(*state, "made");
+		for (int i = 0; i < FILES; i++) {
+			char path[64], text[256];
+
+			name[0] = (char)('0' + i);
+			(void)snprintf(path, sizeof(path), "%s/%s", round ? "made" : "sub", name);
+			(void)snprintf(text, sizeof(text),
+				       "{apiVersion: v1, kind: Pod, metadata: {name: p%zu-%d}}",
+				       round, i);
+			scratch_write(*state, path, text);
+		}
+		for (size_t i = 1; i <= FILES; i++) {
+			assert_int_equal(weir_manifest_dispatch(source.manifest), i < FILES);
+			assert_int_equal(pods(&source), round * FILES + i);
+		}
+	}
+	assert_false(weir_manifest_dispatch(source.manifest));
+	stop(&source);
+}
+
+/* Told when it comes and when it changes; and again when it was good in between. */
+static void error_of_a_file_is_told_when_it_changes(void **state)
+{
+	static const struct {
+		const char *text;
+		int errors;
+	} steps[] = {
+		{ POD("c", "10.0.0"), 1 },
+		{ POD("c", "10.0.0"), 1 },
+		{ POD("c", "10.0.0") "# the same error\n", 1 },
+		{ POD("d", "10.0.0"), 2 },
+		{ POD("d", "10.0.0.1"), 2 },
+		{ POD("d", "10.0.0"), 3 },
+		{ POD("d", "10.0.0"), 3 },
+	};
+	struct source source;
+
+	start(&source, *state);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		scratch_write(*state, "a.yaml", steps[i].text);
+		dispatch(&source);
+		assert_int_equal(source.errors, steps[i].errors);
+	}
+	stop(&source);
+}
+
+/* Each new directory makes the source walk through all. */
+static void walk(struct source *source, const char *dir, const char *name)
+{
+	/* permissions mean nothing to root */
+	bool is_root = geteuid() == 0;
+
+	scratch_mkdir(dir, name);
+	assert_true(!is_root || seteuid(65534) == 0);
+	dispatch(source);
+	assert_true(!is_root || seteuid(0) == 0);
+}
+
+static void error_of_a_link_is_told_once(void **state)
+{
+	struct source source;
+
+	start(&source, *state);
+	assert_int_equal(chmod(*state, 0755), 0);
+	scratch_link(*state, "a.yaml", "a.yaml");
+	scratch_link(*state, "no-manifest", "no-manifest");
+	walk(&source, *state, "x");
+	walk(&source, *state, "y");
+	walk(&source, *state, "z");
+	assert_int_equal(source.errors, 1);
+	assert_non_null(strstr(source.last.text, "/a.yaml: cannot open: "));
+	stop(&source);
+}
+
+static void error_of_a_directory_is_told_when_it_changes(void **state)
+{
+	struct source source;
+	char path[SCRATCH_PATH_MAX];
+
+	start(&source, *state);
+	assert_int_equal(chmod(*state, 0755), 0);
+	scratch_mkdir(*state, "shut");
+	assert_int_equal(chmod(scratch_path(path, *state, "shut"), 0), 0);
+	walk(&source, *state, "1");
+	walk(&source, *state, "2");
+	walk(&source, *state, "3");
+	assert_int_equal(source.errors, 1);
+	assert_non_null(strstr(source.last.text, "/shut: cannot watch the directory: "));
+	assert_int_equal(chmod(path, 0755), 0);
+	walk(&source, *state, "4");
+	assert_int_equal(source.errors, 1);
+	assert_int_equal(chmod(path, 0), 0);
+	walk(&source, *state, "5");
+	assert_int_equal(source.errors, 2);
+	assert_int_equal(chmod(path, 0700), 0);
 	stop(&source);
 }
 
@@ -504,6 +730,13 @@ int main(void)
 		scratch_test(config_map_volume_is_followed),
 		scratch_test(directories_come_and_go),
 		scratch_test(directory_that_goes_is_told_and_keeps_its_objects),
+		scratch_test(directory_replaced_is_read_and_watched),
+		scratch_test(directory_removed_and_made_again_is_watched_again),
+		scratch_test(directory_replaced_unseen_is_found_by_looking),
+		scratch_test(dispatch_reads_one_file_at_a_time),
+		scratch_test(error_of_a_file_is_told_when_it_changes),
+		scratch_test(error_of_a_link_is_told_once),
+		scratch_test(error_of_a_directory_is_told_when_it_changes),
 		scratch_test(object_in_two_files_lives_as_long_as_one_has_it),
 		scratch_test(objects_in_files_that_all_go_are_gone),
 		scratch_test(object_twice_in_a_file_is_as_said_last),

@@ -131,11 +131,99 @@ static void static_pod_is_found_by_its_config_hash(void **state)
 	assert_string_equal(by_cgroup(*state, 2), "pod uid:" HASH);
 	apply(*state, 100,
 	      "{apiVersion: v1, kind: Pod, metadata: {namespace: kube-system, name: proxy, uid: %s, "
-	      "annotations: {kubernetes.io/config.hash: %s}}, status: {containerStatuses: [{name: "
-	      "kp, containerID: 'containerd://%s'}]}}",
-	      UID, HASH, ID);
+	      "annotations: {kubernetes.io/config.hash: '%s', kubernetes.io/config.mirror: '%s'}}, "
+	      "status: {containerStatuses: [{name: kp, containerID: 'containerd://%s'}]}}",
+	      UID, HASH, HASH, ID);
 	assert_string_equal(by_cgroup(*state, 2), "pod kube-system/proxy kp");
 	assert_string_equal(weir_store_by_cgroup(*state, 2)->pod_uid, UID);
+}
+
+/* Pod @name whose one container is c-NAME, with a mirror pod's annotations. */
+static void apply_mirror(struct weir_store *store, uint64_t at_ns, const char *name,
+			 const char *uid, const char *hash)
+{
+	apply(store, at_ns,
+	      "{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: %s, uid: '%s', "
+	      "annotations: {kubernetes.io/config.hash: '%s', kubernetes.io/config.mirror: x}}, "
+	      "status: {containerStatuses: [{name: c-%s, containerID: 'containerd://%s'}]}}",
+	      name, uid, hash, name, ID);
+}
+
+static void annotation_never_takes_the_uid_of_a_pod(void **state)
+{
+	/* a UID of 32 digits, so that the annotation is a possible one */
+	static const char *const uids[] = { UID, HASH };
+
+	for (size_t i = 0; i < 2; i++) {
+		char path[256];
+
+		(void)snprintf(path, sizeof(path), "/kubepods/pod%s/" ID, uids[i]);
+		apply_web(*state, 100, uids[i], "main", ID);
+		assert_int_equal(weir_store_add_cgroup(*state, 2, path), 0);
+		apply_mirror(*state, 200, "evil", UID2, uids[i]);
+		assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+		apply_mirror(*state, 300, "evil", UID2, uids[i]);
+		assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+		/* nor what the pod leaves behind */
+		delete_pod(*state, 400, "web");
+		assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+		apply_web(*state, 500, uids[i], "main", ID);
+		delete_pod(*state, 600, "evil");
+		assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+		delete_pod(*state, 700, "web");
+		weir_store_remove_cgroup(*state, 2, 700);
+		weir_store_expire(*state, FOREVER);
+	}
+}
+
+static void annotation_that_came_first_gives_way_to_the_uid(void **state)
+{
+	assert_int_equal(weir_store_add_cgroup(*state, 2, "/kubepods/pod" HASH "/" ID), 0);
+	apply_mirror(*state, 100, "evil", UID2, HASH);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/evil c-evil");
+	apply_pod(*state, 200, "web", HASH, "");
+	/* without the other's name of the container */
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/web");
+	delete_pod(*state, 300, "evil");
+	weir_store_expire(*state, FOREVER);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/web");
+}
+
+static void static_pod_replaced_keeps_its_cgroup(void **state)
+{
+	assert_int_equal(weir_store_add_cgroup(*state, 2, "/kubepods/pod" HASH "/" ID), 0);
+	apply_mirror(*state, 100, "proxy", UID, HASH);
+	apply_mirror(*state, 200, "proxy", UID2, HASH);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/proxy c-proxy");
+	assert_string_equal(weir_store_by_cgroup(*state, 2)->pod_uid, UID2);
+	/* a second one that claims it has to wait until the first goes */
+	apply_mirror(*state, 300, "other", UID, HASH);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/proxy c-proxy");
+	delete_pod(*state, 400, "proxy");
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/other c-other");
+}
+
+static void pods_of_one_uid_are_the_first(void **state)
+{
+	assert_int_equal(weir_store_add_cgroup(*state, 2, "/kubepods/pod" UID "/" ID), 0);
+	apply_web(*state, 100, UID, "main", ID);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+	apply_pod(*state, 200, "twin", UID, "10.244.1.6");
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+	apply_web(*state, 300, UID, "main", ID);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+	delete_pod(*state, 400, "web");
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/twin");
+	apply_web(*state, 500, UID, "main", ID);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/twin");
+	weir_store_expire(*state, 600 + KEEP);
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/twin");
+	delete_pod(*state, 700 + KEEP, "twin");
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
+	delete_pod(*state, 800 + KEEP, "web");
+	weir_store_expire(*state, FOREVER);
+	/* the last one whose processes are there */
+	assert_string_equal(by_cgroup(*state, 2), "pod shop/web main");
 }
 
 static void host_network_pod_is_told_apart_by_its_cgroup(void **state)
@@ -256,6 +344,10 @@ int main(void)
 		cluster_test(container_that_was_restarted_keeps_its_name),
 		cluster_test(containers_of_one_pod_are_told_apart),
 		cluster_test(static_pod_is_found_by_its_config_hash),
+		cluster_test(annotation_never_takes_the_uid_of_a_pod),
+		cluster_test(annotation_that_came_first_gives_way_to_the_uid),
+		cluster_test(static_pod_replaced_keeps_its_cgroup),
+		cluster_test(pods_of_one_uid_are_the_first),
 		cluster_test(host_network_pod_is_told_apart_by_its_cgroup),
 		cluster_test(cgroup_removed_is_found_for_a_while),
 		cluster_test(pod_gone_before_its_cgroup_keeps_its_name),

@@ -24,7 +24,7 @@ static void address_without_meaning_elsewhere_is_unknown(void **state)
 
 		assert_string_equal(by_ip(*state, unknown[i], SEC), "unknown");
 		/* not even when an interface has it: every machine's has */
-		assert_int_equal(weir_store_add_host_addr(*state, &a), 0);
+		assert_int_equal(weir_store_set_host_addrs(*state, &a, 1, 0), 0);
 		assert_string_equal(by_ip(*state, unknown[i], SEC), "unknown");
 	}
 	assert_string_equal(by_ip(*state, "fec0::1", SEC), "world");
@@ -188,8 +188,8 @@ static void address_of_an_interface_is_host(void **state)
 {
 	struct weir_addr a = addr("192.0.2.1");
 
-	assert_int_equal(weir_store_add_host_addr(*state, &a), 0);
-	assert_int_equal(weir_store_add_host_addr(*state, &a), 0);
+	assert_int_equal(weir_store_set_host_addrs(*state, &a, 1, 50), 0);
+	assert_int_equal(weir_store_set_host_addrs(*state, &a, 1, 60), 0);
 	assert_string_equal(by_ip(*state, "192.0.2.1", 0), "host");
 	assert_string_equal(by_ip(*state, "192.0.2.1", FOREVER), "host");
 	/* nobody can take it away from us */
@@ -197,6 +197,48 @@ static void address_of_an_interface_is_host(void **state)
 	assert_string_equal(by_ip(*state, "192.0.2.1", 200), "host");
 	weir_store_expire(*state, FOREVER);
 	assert_string_equal(by_ip(*state, "192.0.2.1", FOREVER), "host");
+}
+
+static void address_an_interface_lost_is_host_until_then(void **state)
+{
+	struct weir_addr both[] = { addr("192.0.2.1"), addr("192.0.2.2") };
+
+	assert_int_equal(weir_store_set_host_addrs(*state, both, 2, 100), 0);
+	assert_int_equal(weir_store_set_host_addrs(*state, both, 1, 200), 0);
+	assert_string_equal(by_ip(*state, "192.0.2.1", FOREVER), "host");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 0), "host");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 199), "host");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 200), "unknown");
+	/* it moved, as a virtual address does */
+	apply(*state, 300,
+	      "{apiVersion: v1, kind: Node, metadata: {name: n2}, status: {addresses: [{type: "
+	      "InternalIP, address: 192.0.2.2}]}}");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 199), "host");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 300), "remote-node n2");
+	assert_int_equal(weir_store_set_host_addrs(*state, NULL, 0, 400), 0);
+	assert_string_equal(by_ip(*state, "192.0.2.1", 400), "unknown");
+}
+
+static void address_an_interface_got_later_is_host_from_then_on(void **state)
+{
+	struct weir_addr both[] = { addr("192.0.2.1"), addr("192.0.2.2") };
+
+	assert_int_equal(weir_store_set_host_addrs(*state, both, 1, 100), 0);
+	assert_int_equal(weir_store_set_host_addrs(*state, both, 2, 200), 0);
+	assert_string_equal(by_ip(*state, "192.0.2.1", 0), "host");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 199), "unknown");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 200), "host");
+	/* a pod that had it before did so */
+	apply_pod(*state, 50, "a", "ua", "192.0.2.2");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 199), "pod shop/a");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 20), "pod shop/a");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 200), "host");
+	/* lost and got back */
+	assert_int_equal(weir_store_set_host_addrs(*state, both, 1, 300), 0);
+	assert_int_equal(weir_store_set_host_addrs(*state, both, 2, 400), 0);
+	assert_string_equal(by_ip(*state, "192.0.2.2", 250), "host");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 350), "pod shop/a");
+	assert_string_equal(by_ip(*state, "192.0.2.2", 400), "host");
 }
 
 static void address_of_a_service_is_unknown(void **state)
@@ -283,6 +325,8 @@ int main(void)
 		cluster_test(address_of_a_host_network_pod_is_the_nodes),
 		cluster_test(address_of_a_node_is_host_only_on_itself),
 		cluster_test(address_of_an_interface_is_host),
+		cluster_test(address_an_interface_lost_is_host_until_then),
+		cluster_test(address_an_interface_got_later_is_host_from_then_on),
 		cluster_test(address_of_a_service_is_unknown),
 		cmocka_unit_test(identity_kept_outlives_everything),
 		cluster_test(lookup_twice_gives_the_same_identity),

@@ -210,6 +210,40 @@ static void clock_maps_now_to_now(void **state)
 	assert_true(weir_clock_real_ns(&clock, 1000) - weir_clock_real_ns(&clock, 0) == 1000);
 }
 
+/* Not even by the jitter of reading two clocks one after the other. */
+static void clock_sync_without_a_step_changes_nothing(void **state)
+{
+	struct weir_clock clock = { 0 };
+	int64_t first;
+
+	weir_clock_sync(&clock);
+	first = clock.offset_ns;
+	for (int i = 0; i < 1000; i++) {
+		weir_clock_sync(&clock);
+		assert_true(clock.offset_ns == first);
+	}
+	clock.offset_ns = first + 200000;
+	weir_clock_sync(&clock);
+	assert_true(clock.offset_ns == first + 200000);
+}
+
+static void clock_sync_after_a_step_adopts_it(void **state)
+{
+	static const int64_t steps[] = { 5000000, -5000000, 3600000000000, -3600000000000 };
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct weir_clock clock = { 0 };
+		int64_t first, apart;
+
+		weir_clock_sync(&clock);
+		first = clock.offset_ns;
+		clock.offset_ns = first + steps[i];
+		weir_clock_sync(&clock);
+		apart = clock.offset_ns - first;
+		assert_true(apart > -1000000 && apart < 1000000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +255,8 @@ int main(void)
 		cmocka_unit_test(duration_parse_refuses_bad_text),
 		cmocka_unit_test(duration_text_is_protojsons),
 		cmocka_unit_test(clock_maps_now_to_now),
+		cmocka_unit_test(clock_sync_without_a_step_changes_nothing),
+		cmocka_unit_test(clock_sync_after_a_step_adopts_it),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
