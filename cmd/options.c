@@ -171,12 +171,31 @@ static bool choice_holds(const char *choices, const char *text)
 	return false;
 }
 
+/* As people write it on a command line, "1h" and "1m30s": not protojson's seconds. */
+static void put_duration(uint64_t ns, struct weir_buf *out)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = {
+		{ 3600 * WEIR_NS_PER_SEC, "h" }, { 60 * WEIR_NS_PER_SEC, "m" },
+		{ WEIR_NS_PER_SEC, "s" }, { WEIR_NS_PER_MS, "ms" }, { WEIR_NS_PER_US, "us" },
+		{ 1, "ns" },
+	};
+
+	if (!ns)
+		weir_buf_puts(out, "0s");
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (ns >= units[i].ns)
+			weir_buf_printf(out, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
+		ns %= units[i].ns;
+	}
+}
+
 static void number_to_str(const struct weir_option *option, uint64_t value, struct weir_buf *out)
 {
-	char text[WEIR_TIME_TEXT_MAX];
-
 	if (option->type == WEIR_OPTION_DURATION)
-		weir_buf_puts(out, weir_duration_to_str(value, text));
+		put_duration(value, out);
 	else
 		weir_buf_put_u64(out, value);
 	if (option->type == WEIR_OPTION_BYTES)

@@ -44,9 +44,10 @@ static const struct weir_option observe_table[] = {
 	{ .type = WEIR_OPTION_GROUP, .name = "Which flows, by time" },
 	{ .name = "follow", .letter = 'f', .type = WEIR_OPTION_FLAG, FIELD(request.follow),
 	  .help = "Go on with flows as they come" },
-	{ .name = "last", .type = WEIR_OPTION_UINT, FIELD(request.last), .max = LAST_ALL,
-	  .help = "The last N flows of the history that match (default 20, with --follow, "
-		  "--since or --until: no limit)" },
+	{ .name = "last", .type = WEIR_OPTION_UINT, FIELD(request.last), .min = 1,
+	  .max = LAST_ALL,
+	  .help = "The last N flows of the history that match, not with --since (default 20; "
+		  "with --follow, --since or --until: no limit)" },
 	{ .name = "all", .type = WEIR_OPTION_FLAG, FIELD(all), .help = "The whole history" },
 	{ .name = "since", .type = WEIR_OPTION_STRING, FIELD(request.since), .metavar = "TIME",
 	  .help = "Flows from then on: RFC 3339 or how long ago (2026-07-30T12:00:00Z, 5m)" },
@@ -75,12 +76,14 @@ static const struct weir_option observe_table[] = {
 	{ .name = "to-port", FILTER(to_port), .metavar = "PORT", .help = "Likewise" },
 	{ .name = "protocol", FILTER(protocol), .metavar = "NAME", .help = "tcp, udp" },
 	{ .name = "verdict", FILTER(verdict), .metavar = "VERDICT",
-	  .help = "FORWARDED, DROPPED, ERROR, VERDICT_UNKNOWN" },
+	  .help = "FORWARDED, VERDICT_UNKNOWN (refused, timed out, no answer), ERROR (failed on "
+		  "this node), DROPPED" },
 
 	{ .type = WEIR_OPTION_GROUP, .name = "How they are shown" },
 	{ .name = "output", .letter = 'o', .type = WEIR_OPTION_CHOICE, FIELD(output),
 	  .def = "compact", .metavar = "FORMAT", .choices = "compact|dict|json|jsonpb|table|tab",
-	  .help = "compact, dict, table, jsonpb (one record a line as it came), json (the same)" },
+	  .help = "compact, dict, jsonpb (one record a line as it came), json (the same), table, "
+		  "tab (the same)" },
 	{ .name = "color", .type = WEIR_OPTION_CHOICE, FIELD(color), .def = "auto",
 	  .metavar = "WHEN", .choices = "auto|always|never",
 	  .help = "auto, always or never; auto: on a terminal, unless NO_COLOR is set" },
@@ -97,7 +100,7 @@ static const struct weir_option observe_table[] = {
 	{ .type = WEIR_OPTION_GROUP, .name = "Where they come from" },
 	{ .name = "server", .type = WEIR_OPTION_STRING, FIELD(server), .metavar = "ENDPOINT",
 	  .def = WEIR_SERVER_UNIX, .env = WEIR_SERVER_ENV,
-	  .help = "unix:PATH or HOST:PORT; the default gives way to " WEIR_SERVER_TCP },
+	  .help = WEIR_SERVER_HELP },
 	{ .name = "input-file", .type = WEIR_OPTION_STRING, FIELD(input_file), .metavar = "FILE",
 	  .help = "Records from a file made with -o jsonpb instead of a server; - is standard "
 		  "input" },
@@ -111,7 +114,7 @@ static const struct weir_options observe_options = {
 	.epilogue =
 		"Examples:\n"
 		"  weir observe -f                                everything, as it happens\n"
-		"  weir observe -f -n shop --verdict DROPPED      what is dropped in a namespace\n"
+		"  weir observe -f --verdict VERDICT_UNKNOWN      what is refused or times out\n"
 		"  weir observe --since 5m --to-pod shop/cart     who called cart\n"
 		"  weir observe --all -o jsonpb > flows.json      the history, for later\n"
 		"  weir observe --input-file flows.json -o table  … and read back\n",
@@ -232,6 +235,8 @@ static int check_settings(struct observe_settings *settings,
 		return weir_error_set(err, -EINVAL,
 				      "unknown subcommand '%s' (see 'weir observe --help')",
 				      result->arguments[0]);
+	if (last && request->since)
+		return weir_error_set(err, -EINVAL, "--last and --since exclude each other");
 	if (settings->all && (last || request->since))
 		return weir_error_set(err, -EINVAL, "--all and --%s cannot be combined",
 				      last ? "last" : "since");

@@ -125,6 +125,9 @@ static void put_name(const struct weir_printer *p, const struct weir_view_end *e
 			weir_buf_putc(out, '/');
 		}
 		weir_format_text(out, end->pod);
+	} else if (!p->opts.numeric && *end->pod_uid) {
+		weir_buf_puts(out, "pod/");
+		weir_format_text(out, end->pod_uid);
 	} else if (!p->opts.numeric && *name) {
 		weir_format_text(out, name);
 	} else {

@@ -13,6 +13,11 @@
 #define WEIR_SERVER_TCP "127.0.0.1:4246"
 #define WEIR_SERVER_ENV "WEIR_SERVER"
 
+/** What --help says of --server. */
+#define WEIR_SERVER_HELP                                                                         \
+	"unix:PATH or HOST:PORT; without this flag " WEIR_SERVER_TCP " is tried where the unix " \
+	"socket is missing or not permitted"
+
 struct weir_session_opts {
 	const char *server;   /* unix:PATH or HOST:PORT */
 	bool fallback;        /* try WEIR_SERVER_TCP when there is no way to @server */

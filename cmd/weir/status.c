@@ -25,7 +25,7 @@ static const struct weir_option status_table[] = {
 	{ .name = "server", .type = WEIR_OPTION_STRING,
 	  .offset = offsetof(struct status_settings, server), .metavar = "ENDPOINT",
 	  .def = WEIR_SERVER_UNIX, .env = WEIR_SERVER_ENV,
-	  .help = "unix:PATH or HOST:PORT; the default gives way to " WEIR_SERVER_TCP },
+	  .help = WEIR_SERVER_HELP },
 	{ 0 },
 };
 

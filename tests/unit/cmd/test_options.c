@@ -19,6 +19,7 @@ struct settings {
 	const char *output;
 	uint64_t last;
 	uint64_t interval_ns;
+	uint64_t timeout_ns;
 	uint64_t history_bytes;
 	struct weir_option_list listen;
 	struct weir_option_list port;
@@ -67,6 +68,8 @@ static const struct weir_option table[] = {
 	  .def = "5s",
 	  .min = WEIR_NS_PER_MS,
 	  .help = "How often" },
+	{ .name = "timeout", .type = WEIR_OPTION_DURATION, FIELD(timeout_ns), .def = "1h",
+	  .min = 1500 * WEIR_NS_PER_US, .max = 5400 * WEIR_NS_PER_SEC, .help = "How long" },
 	{ .name = "history-bytes",
 	  .type = WEIR_OPTION_BYTES,
 	  FIELD(history_bytes),
@@ -192,7 +195,13 @@ static void parse_bad_input_is_one_clear_line(void **state)
 		  "flag '--flow-interval': '5' is not a duration such as 500ms, 5s or 1m30s "
 		  "(see 'weir test --help')" },
 		{ { "--flow-interval", "10us" },
-		  "flag '--flow-interval': '10us' is less than 0.001s (see 'weir test --help')" },
+		  "flag '--flow-interval': '10us' is less than 1ms (see 'weir test --help')" },
+		{ { "--timeout", "1ms" },
+		  "flag '--timeout': '1ms' is not between 1ms500us and 1h30m "
+		  "(see 'weir test --help')" },
+		{ { "--timeout", "2h" },
+		  "flag '--timeout': '2h' is not between 1ms500us and 1h30m "
+		  "(see 'weir test --help')" },
 		{ { "--history-bytes", "4Q" },
 		  "flag '--history-bytes': '4Q' is not a size such as 4096, 64Mi or 1Gi "
 		  "(see 'weir test --help')" },

@@ -110,6 +110,68 @@ static void print_hostile_names_never_reach_the_terminal(void **state)
 		check_golden(GOLDEN "hostile.in", cases[i].ok, &cases[i].opts);
 }
 
+/* What one line of the stream looks like has @want in it. */
+static void check_compact(const struct weir_printer_opts *opts, const char *line, const char *want)
+{
+	struct weir_printer *printer = NULL;
+	struct weir_error err = { 0 };
+	struct weir_buf out;
+
+	weir_buf_init(&out, 0);
+	assert_int_equal(weir_printer_new(opts, &printer), 0);
+	assert_int_equal(weir_printer_line(printer, line, strlen(line), &out, &err), 0);
+	if (!strstr(weir_buf_cstr(&out), want))
+		fail_msg("'%s' is not in '%s'", want, weir_buf_cstr(&out));
+	weir_printer_free(&printer);
+	weir_buf_done(&out);
+}
+
+static void print_type_is_hubbles_word(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *want;
+	} cases[] = {
+		{ "{\"flow\":{\"event_type\":{\"type\":4}}}", " to-endpoint " },
+		{ "{\"flow\":{\"event_type\":{\"type\":4,\"sub_type\":5}}}", " from-endpoint " },
+		{ "{\"flow\":{\"event_type\":{\"type\":4,\"sub_type\":99}}}", " UNKNOWN " },
+		{ "{\"flow\":{\"event_type\":{\"type\":129}}}", " UNKNOWN " },
+		{ "{\"flow\":{\"event_type\":{\"type\":1},\"drop_reason_desc\":\"POLICY_DENIED\"}}",
+		  " POLICY_DENIED " },
+	};
+	const struct weir_printer_opts opts = { .format = WEIR_PRINT_COMPACT };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_compact(&opts, cases[i].line, cases[i].want);
+}
+
+static void print_pod_without_object_is_its_uid(void **state)
+{
+#define END(more_) "{\"identity\":0,\"kind\":\"pod\",\"pod_uid\":\"bbff\\n8087\"" more_ "}"
+#define FLOW(end_)                                                     \
+	"{\"flow\":{\"IP\":{\"source\":\"10.1.0.4\"},\"source\":" end_ \
+	",\"l4\":{\"TCP\":{\"source_port\":33414}}}}"
+	static const struct {
+		const char *line;
+		bool numeric;
+		const char *want;
+	} cases[] = {
+		{ FLOW(END("")), false, ": pod/bbff?8087:33414 (unknown) " },
+		{ FLOW(END("")), true, ": 10.1.0.4:33414 (unknown) " },
+		{ FLOW(END(",\"namespace\":\"shop\",\"pod_name\":\"cart\"")), false,
+		  ": shop/cart:33414 (unknown) " },
+		{ FLOW("{\"pod_uid\":7}"), false, ": 10.1.0.4:33414 (unknown) " },
+	};
+#undef FLOW
+#undef END
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct weir_printer_opts opts = { .numeric = cases[i].numeric };
+
+		check_compact(&opts, cases[i].line, cases[i].want);
+	}
+}
+
 static void print_errors_are_returned_not_printed(void **state)
 {
 	static const struct {
@@ -165,6 +227,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(print_flows_match_golden),
 		cmocka_unit_test(print_hostile_names_never_reach_the_terminal),
+		cmocka_unit_test(print_type_is_hubbles_word),
+		cmocka_unit_test(print_pod_without_object_is_its_uid),
 		cmocka_unit_test(print_errors_are_returned_not_printed),
 	};
 
