@@ -13,6 +13,7 @@
 #include "api/client_probe.h"
 #include "api/frames.h"
 #include "api/handshake.h"
+#include "api/limits.h"
 #include "lib/cleanup.h"
 #include "lib/error.h"
 #include "lib/time.h"
@@ -23,8 +24,7 @@
 /* From connect() to the end of the response's head. */
 #define HANDSHAKE_NS (5 * WEIR_NS_PER_SEC)
 
-/* No record is this long, and no refusal worth reading. */
-#define LINE_MAX_BYTES (1024 * 1024)
+/* No refusal worth reading is longer. */
 #define REFUSAL_MAX 1024
 
 /* Bytes read at once, and how often before the loop has its turn again. */
@@ -155,7 +155,7 @@ static int lines_take(struct weir_client *client, const char *bytes, size_t len)
 				client->opts.line(client->opts.ctx, bytes, n);
 		} else {
 			weir_buf_put(&client->in, bytes, n);
-			if (client->in.failed || client->in.len > LINE_MAX_BYTES)
+			if (client->in.failed || client->in.len > WEIR_MESSAGE_BYTES_MAX)
 				return -EMSGSIZE;
 			if (newline)
 				line_end(client);

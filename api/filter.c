@@ -13,6 +13,9 @@
 
 #define PORT_DIGITS_MAX 5
 
+/* Of ::ffff:0:0/96, where struct weir_addr has IPv4. */
+#define V4_PREFIX_BITS 96
+
 enum side {
 	SIDE_EITHER,
 	SIDE_SOURCE,
@@ -28,12 +31,19 @@ enum what {
 	WHAT_MAX_,
 };
 
+/* An address as two words, in whatever byte order: it is only masked and compared. */
+struct words {
+	uint64_t w[2];
+	bool is_none;
+	bool is_v4;
+};
+
 /* One end of a flow as the terms see it. */
 struct end {
 	const struct weir_identity *identity;
 	const struct weir_service_name *service;
-	const struct weir_addr *addr;
-	const struct weir_addr *asked_addr;
+	struct words addr;
+	struct words asked_addr;
 	uint16_t port;
 	uint16_t asked_port;
 };
@@ -42,7 +52,9 @@ struct value {
 	char *namespace_;    /* namespace and pod; NULL: any */
 	char *prefix;        /* pod */
 	size_t prefix_len;
-	struct weir_cidr cidr;
+	uint64_t network[2]; /* ip: as struct words, host bits zero */
+	uint64_t mask[2];
+	bool v6_only;
 	uint16_t port;
 };
 
@@ -125,6 +137,22 @@ static int parse_pod(const char *text, struct value *value, struct weir_error *e
 	return 0;
 }
 
+static int parse_ip(const char *text, struct value *value, struct weir_error *err)
+{
+	struct weir_addr mask = { 0 };
+	struct weir_cidr cidr;
+
+	if (weir_cidr_parse(text, &cidr))
+		return weir_error_set(err, -EINVAL, "'%s' is not an address or CIDR", text);
+	for (unsigned int bit = 0; bit < cidr.bits; bit++)
+		mask.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	memcpy(value->network, cidr.addr.bytes, sizeof(value->network));
+	memcpy(value->mask, mask.bytes, sizeof(value->mask));
+	/* As weir_cidr_contains() has it. */
+	value->v6_only = cidr.bits < V4_PREFIX_BITS;
+	return 0;
+}
+
 static int parse_port(const char *text, struct value *value, struct weir_error *err)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -148,9 +176,7 @@ static int parse_value(enum what what, const char *text, struct value *value,
 	case WHAT_POD:
 		return parse_pod(text, value, err);
 	case WHAT_IP:
-		if (weir_cidr_parse(text, &value->cidr))
-			return weir_error_set(err, -EINVAL, "'%s' is not an address or CIDR", text);
-		return 0;
+		return parse_ip(text, value, err);
 	default:
 		return parse_port(text, value, err);
 	}
@@ -265,12 +291,24 @@ static bool pod_matches(const struct value *value, const struct weir_identity *i
 	return !strncmp(identity->pod_name, value->prefix, value->prefix_len);
 }
 
+static struct words words_of(const struct weir_addr *addr)
+{
+	struct words words = { .is_none = weir_addr_is_none(addr), .is_v4 = weir_addr_is_v4(addr) };
+
+	memcpy(words.w, addr->bytes, sizeof(words.w));
+	return words;
+}
+
+static bool contains(const struct value *value, const struct words *addr)
+{
+	return !(((addr->w[0] & value->mask[0]) ^ value->network[0]) |
+		 ((addr->w[1] & value->mask[1]) ^ value->network[1])) &&
+	       !addr->is_none && !(value->v6_only && addr->is_v4);
+}
+
 static bool ip_matches(const struct value *value, const struct end *end)
 {
-	if (!weir_addr_is_none(end->addr) && weir_cidr_contains(&value->cidr, end->addr))
-		return true;
-	return end->asked_addr && !weir_addr_is_none(end->asked_addr) &&
-	       weir_cidr_contains(&value->cidr, end->asked_addr);
+	return contains(value, &end->addr) || contains(value, &end->asked_addr);
 }
 
 static bool value_matches(enum what what, const struct value *value, const struct end *end)
@@ -313,14 +351,15 @@ bool weir_filter_match(const struct weir_filter *filter, const struct weir_recor
 		return false;
 	ends[0] = (struct end){
 		.identity = record->source,
-		.addr = &flow->source_addr,
+		.addr = words_of(&flow->source_addr),
+		.asked_addr.is_none = true,
 		.port = flow->source_port,
 	};
 	ends[1] = (struct end){
 		.identity = record->destination,
 		.service = record->service,
-		.addr = &flow->destination_addr,
-		.asked_addr = &flow->asked_addr,
+		.addr = words_of(&flow->destination_addr),
+		.asked_addr = words_of(&flow->asked_addr),
 		.port = flow->destination_port,
 		.asked_port = flow->asked_port,
 	};

@@ -28,7 +28,7 @@ static void put_escaped(struct weir_buf *out, unsigned char c)
 
 static bool is_plain(unsigned char c)
 {
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
 /* Whether all of eight bytes are plain. In each test a byte's top bit says that it fails it (or
@@ -41,7 +41,8 @@ static bool are_plain(const char *text)
 	memcpy(&bytes, text, sizeof(bytes));
 	quotes = bytes ^ ones * '"';
 	slashes = bytes ^ ones * '\\';
-	return !((bytes | (bytes - ones * 0x20) | ((quotes - ones) & ~quotes) |
+	/* That 0x7f plus one has its top bit set is how DEL is found. */
+	return !((bytes | (bytes + ones) | (bytes - ones * 0x20) | ((quotes - ones) & ~quotes) |
 		  ((slashes - ones) & ~slashes)) &
 		 tops);
 }
@@ -57,6 +58,12 @@ static size_t plain_len(const char *text, size_t len)
 	return at;
 }
 
+/* U+0080 to U+009F, which a terminal may take for control sequences; @text is well-formed. */
+static bool is_c1(const char *text)
+{
+	return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+}
+
 void weir_json_string(struct weir_buf *out, const char *text, size_t len)
 {
 	size_t from = 0, at = 0;
@@ -69,16 +76,17 @@ void weir_json_string(struct weir_buf *out, const char *text, size_t len)
 		if (at == len)
 			break;
 		n = weir_utf8_len(text + at, len - at);
-		if (n > 1) {
+		if (n > 1 && !is_c1(text + at)) {
 			at += n;
 			continue;
 		}
 		weir_json_raw(out, text + from, at - from);
 		if (n)
-			put_escaped(out, (unsigned char)text[at]);
+			put_escaped(out, (unsigned char)text[at + n - 1]);
 		else
 			WEIR_JSON_LIT(out, "\xef\xbf\xbd");
-		from = ++at;
+		at += n ? n : 1;
+		from = at;
 	}
 	weir_json_raw(out, text + from, at - from);
 	WEIR_JSON_LIT(out, "\"");

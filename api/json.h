@@ -10,7 +10,7 @@
  *
  * Shape:  Hubble's GetFlowsResponse in protojson: zero fields omitted, 64-bit integers as
  *         strings, RFC 3339 times; docs/record.md lists every field. @node_name is the envelope's.
- * Foreign bytes: strings are escaped; invalid UTF-8 becomes U+FFFD.
+ * Foreign bytes: strings are escaped, control characters (C0, DEL, C1) among them; invalid UTF-8 becomes U+FFFD.
  * Errors: @out->failed.
  */
 void weir_json_record(struct weir_buf *out, const struct weir_record *record,

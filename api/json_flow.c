@@ -7,6 +7,9 @@
 /* flow.proto's event types: 4 is a trace event, which is what its clients print as traffic. */
 #define EVENT_TYPE_TRACE "4"
 
+/* Of those: seen leaving an endpoint. Arriving at one is 0. */
+#define SUB_TYPE_FROM_ENDPOINT "5"
+
 #define EMITTER "\"emitter\":{\"name\":\"Weir\",\"version\":\"" WEIR_VERSION "\"},"
 
 static uint64_t mix(uint64_t value)
@@ -152,16 +155,34 @@ static void put_service(struct weir_buf *out, const struct weir_record *record)
 	weir_json_close(out, '}');
 }
 
+/* Whether something is known to have arrived at a socket on this node. */
+static bool has_arrived(const struct weir_flow *flow)
+{
+	if (!flow->destination.cookie)
+		return false;
+	return flow->established || (flow->protocol == IPPROTO_UDP && flow->packets_sent);
+}
+
 static void put_observation(struct weir_buf *out, const struct weir_flow *flow)
 {
 	const struct weir_flow_end *end =
 		flow->source.cgroup_id || flow->source.cookie ? &flow->source : &flow->destination;
 
-	WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE "},");
+	bool arrived = has_arrived(flow);
+
+	if (arrived)
+		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE "},");
+	else
+		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE
+				   ",\"sub_type\":" SUB_TYPE_FROM_ENDPOINT "},");
 	if (flow->direction == WEIR_DIRECTION_INGRESS)
 		WEIR_JSON_LIT(out, "\"traffic_direction\":\"INGRESS\",");
 	else if (flow->direction == WEIR_DIRECTION_EGRESS)
 		WEIR_JSON_LIT(out, "\"traffic_direction\":\"EGRESS\",");
+	if (arrived)
+		WEIR_JSON_LIT(out, "\"trace_observation_point\":\"TO_ENDPOINT\",");
+	else
+		WEIR_JSON_LIT(out, "\"trace_observation_point\":\"FROM_ENDPOINT\",");
 	if (flow->direction_known)
 		WEIR_JSON_LIT(out, "\"is_reply\":false,");
 	WEIR_JSON_U64(out, "\"socket_cookie\":", end->cookie);

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Deeper than anything of ours. */
 #define DEPTH_MAX 16
@@ -78,10 +79,16 @@ int weir_json_parse_object(struct json_tokener *tokener, const char *text, size_
 			   struct json_object **ret_object, struct weir_error *err)
 {
 	struct json_object *object;
+	const char *nul;
 	int r;
 
 	if (len > INT_MAX)
 		return weir_error_set(err, -EINVAL, "%zu bytes of JSON are too many", len);
+	/* json-c takes one for the end. */
+	nul = len ? memchr(text, 0, len) : NULL;
+	if (nul)
+		return weir_error_set(err, -EINVAL, "not JSON at column %zu: NUL",
+				      (size_t)(nul - text) + 1);
 	json_tokener_reset(tokener);
 	object = json_tokener_parse_ex(tokener, text, (int)len);
 	r = check_parsed(tokener, object, len, err);

@@ -67,6 +67,7 @@ static void read_end(struct json_object *flow, const char *key, const char *name
 	end->ip = weir_json_get_text(weir_json_get(flow, "IP"), key);
 	end->namespace_name = weir_json_get_text(object, "namespace");
 	end->pod = weir_json_get_text(object, "pod_name");
+	end->pod_uid = weir_json_get_text(object, "pod_uid");
 	end->workload = weir_json_get_text(workload, "name");
 	end->workload_kind = weir_json_get_text(workload, "kind");
 	end->unit = weir_json_get_text(object, "unit");

@@ -25,6 +25,7 @@ struct weir_view_end {
 	const char *ip;
 	const char *namespace_name;
 	const char *pod;
+	const char *pod_uid;    /* also of a pod whose object, and so whose name, is not known */
 	const char *workload;
 	const char *workload_kind;
 	const char *unit;

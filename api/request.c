@@ -9,7 +9,8 @@
 #include "lib/cleanup.h"
 #include "lib/time.h"
 
-#define LAST_DIGITS_MAX 15
+/* Of WEIR_REQUEST_LAST_MAX; so many never overflow. */
+#define LAST_DIGITS_MAX 16
 
 void weir_request_init(struct weir_request *request)
 {
@@ -41,28 +42,58 @@ int weir_request_add_filter(struct weir_request *request, struct weir_filter **r
 	return 0;
 }
 
-int weir_request_parse_time(const char *name, const char *text, int64_t now_ns, int64_t *ret_ns,
-			    struct weir_error *err)
+int weir_request_add_value(struct weir_request *request, struct weir_filter *filter,
+			   const char *term, const char *value, struct weir_error *err)
 {
-	uint64_t ago_ns;
+	int r = weir_filter_add(filter, term, value, err);
 
-	if (!weir_time_parse(text, ret_ns))
-		return 0;
-	if (weir_duration_parse(text, &ago_ns) || ago_ns > (uint64_t)now_ns)
-		return weir_error_set(err, -EINVAL,
-				      "%s: '%s' is neither RFC 3339 nor a duration like 5m", name,
-				      text);
-	*ret_ns = now_ns - (int64_t)ago_ns;
+	if (r < 0)
+		return r;
+	/* Every record may be compared with every one of them. */
+	if (++request->n_values > WEIR_REQUEST_VALUES_MAX)
+		return weir_error_set(err, -EINVAL, "%s: the filters have more than %d values",
+				      term, WEIR_REQUEST_VALUES_MAX);
 	return 0;
 }
 
-static int parse_last(const char *text, uint64_t *ret_last, struct weir_error *err)
+int weir_request_set_time(struct weir_request *request, const char *name, const char *text,
+			  int64_t now_ns, struct weir_error *err)
+{
+	uint64_t ago_ns;
+	int64_t ns;
+
+	if (weir_time_parse(text, &ns)) {
+		if (weir_duration_parse(text, &ago_ns))
+			return weir_error_set(err, -EINVAL,
+					      "%s: '%s' is neither RFC 3339 nor a duration like 5m",
+					      name, text);
+		if (__builtin_sub_overflow(now_ns, (int64_t)ago_ns, &ns))
+			ns = INT64_MIN;
+	}
+	if (!strcmp(name, "since")) {
+		request->since_ns = ns;
+		request->has_since = true;
+	} else {
+		request->until_ns = ns;
+		request->has_until = true;
+	}
+	return 0;
+}
+
+int weir_request_set_last(struct weir_request *request, const char *text, struct weir_error *err)
 {
 	size_t digits = strspn(text, "0123456789");
+	unsigned long long last = 0;
 
-	if (!digits || digits > LAST_DIGITS_MAX || text[digits])
-		return weir_error_set(err, -EINVAL, "last: '%s' is not a number of records", text);
-	*ret_last = strtoull(text, NULL, 10);
+	if (digits && digits <= LAST_DIGITS_MAX && !text[digits])
+		last = strtoull(text, NULL, 10);
+	else
+		digits = 0;
+	if (!digits || last > WEIR_REQUEST_LAST_MAX)
+		return weir_error_set(err, -EINVAL,
+				      "last: '%s' is not a number of records (0 to %llu)", text,
+				      (unsigned long long)WEIR_REQUEST_LAST_MAX);
+	request->last = last;
 	return 0;
 }
 
@@ -95,7 +126,7 @@ static int add_terms(struct weir_request *request, const char *name, const char 
 			return r;
 	}
 	while ((one = strsep(&rest, ","))) {
-		r = weir_filter_add(filter, name, one, err);
+		r = weir_request_add_value(request, filter, name, one, err);
 		if (r < 0)
 			return r;
 	}
@@ -106,11 +137,9 @@ int weir_request_add_param(struct weir_request *request, const char *name, const
 			   int64_t now_ns, struct weir_error *err)
 {
 	if (!strcmp(name, "last"))
-		return parse_last(value, &request->last, err);
-	if (!strcmp(name, "since"))
-		return weir_request_parse_time(name, value, now_ns, &request->since_ns, err);
-	if (!strcmp(name, "until"))
-		return weir_request_parse_time(name, value, now_ns, &request->until_ns, err);
+		return weir_request_set_last(request, value, err);
+	if (!strcmp(name, "since") || !strcmp(name, "until"))
+		return weir_request_set_time(request, name, value, now_ns, err);
 	if (!strcmp(name, "follow"))
 		return parse_follow(value, &request->follow, err);
 	return add_terms(request, name, value, err);
@@ -118,9 +147,9 @@ int weir_request_add_param(struct weir_request *request, const char *name, const
 
 int weir_request_check(const struct weir_request *request, struct weir_error *err)
 {
-	if (request->follow && request->until_ns)
+	if (request->follow && request->has_until)
 		return weir_error_set(err, -EINVAL, "until: cannot be given with follow");
-	if (request->since_ns && request->until_ns && request->until_ns < request->since_ns)
+	if (request->has_since && request->has_until && request->until_ns < request->since_ns)
 		return weir_error_set(err, -EINVAL, "until: is before since");
 	return 0;
 }

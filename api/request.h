@@ -13,16 +13,23 @@
 #define WEIR_REQUEST_BYTES_MAX ((size_t)64 * 1024)
 #define WEIR_REQUEST_DEPTH_MAX 16
 
-/** The most filters in one request. */
+/** The most filters in one request, and values in all of them together. */
 #define WEIR_REQUEST_FILTERS_MAX 64
+#define WEIR_REQUEST_VALUES_MAX 256
+
+/** As many records as a double holds exactly, so that every JSON library can ask for them. */
+#define WEIR_REQUEST_LAST_MAX ((uint64_t)1 << 53)
 
 /** struct weir_request - what a client of /v1/flows asks for (api/protocol.md). */
 struct weir_request {
 	struct weir_filter **filters;  /* ORed; none: everything */
 	size_t n_filters;
-	uint64_t last;                 /* 0: not limited */
-	int64_t since_ns;              /* wall clock; 0: not given */
+	size_t n_values;               /* of all filters together */
+	uint64_t last;                 /* 0: as if not given */
+	int64_t since_ns;              /* wall clock; with @has_since */
 	int64_t until_ns;              /* likewise */
+	bool has_since;
+	bool has_until;
 	bool follow;
 };
 

@@ -65,15 +65,39 @@ static void conn_free(struct weir_conn *conn)
 	free(conn);
 }
 
+/* libwebsockets may keep it until what it has buffered is sent: without us. */
+static void conn_kill(struct weir_conn *conn)
+{
+	struct lws *wsi = conn->wsi;
+
+	lws_set_opaque_user_data(wsi, NULL);
+	conn_free(conn);
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+}
+
+/*
+ * Make room: of the connections that are no clients the oldest goes, which has had the most time
+ * to ask. There always is one, as there are more connections than clients.
+ */
+static void evict(struct weir_server *server)
+{
+	struct weir_conn *oldest = NULL;
+
+	for (struct weir_conn *conn = server->conns; conn; conn = conn->next) {
+		if (!conn->is_client)
+			oldest = conn;
+	}
+	if (oldest)
+		conn_kill(oldest);
+}
+
 int weir_conn_add(struct weir_server *server, int fd)
 {
 	struct weir_conn *conn;
 	struct lws *wsi;
 
-	if (server->n_conns >= server->max_conns) {
-		(void)close(fd);
-		return -EBUSY;
-	}
+	if (server->n_conns >= server->max_conns)
+		evict(server);
 	conn = calloc(1, sizeof(*conn));
 	if (!conn) {
 		(void)close(fd);
@@ -241,6 +265,8 @@ int weir_server_new(struct weir_loop *loop, const struct weir_server_opts *opts,
 
 	if (!server)
 		return -ENOMEM;
+	if (opts->max_clients > WEIR_SERVER_CLIENTS_MAX)
+		return -ERANGE;
 	server->opts = *opts;
 	server->loop = loop;
 	if (!server->opts.max_clients)
@@ -265,12 +291,8 @@ void weir_server_free(struct weir_server **server)
 		return;
 	weir_listener_free_all(s);
 	while (s->conns) {
-		struct lws *wsi = s->conns->wsi;
-
-		/* libwebsockets may keep it until what it has buffered is sent: without us. */
-		lws_set_opaque_user_data(wsi, NULL);
-		conn_free(s->conns);
-		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+		weir_ws_say_goodbye(s->conns);
+		conn_kill(s->conns);
 	}
 	if (s->vhost)
 		lws_vhost_destroy(s->vhost);

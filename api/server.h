@@ -11,6 +11,9 @@
 #include "lib/error.h"
 #include "lib/loop.h"
 
+/** The most clients: with what else a process serves, as many sockets as a loop can hold. */
+#define WEIR_SERVER_CLIENTS_MAX 900
+
 /*
  * The HTTP and websocket server: /v1/flows (websocket and NDJSON), /v1/status, /healthz,
  * /readyz. api/protocol.md is the contract with clients.
@@ -25,7 +28,7 @@ struct weir_server_opts {
 	struct weir_history *history;    /* borrowed */
 	weir_server_status_fn status;
 	void *ctx;
-	unsigned int max_clients;        /* 0: 64; more are answered 503 */
+	unsigned int max_clients;        /* at most 900, 0: 64; more are answered 503 */
 };
 
 /** Totals over all clients so far. */
@@ -37,6 +40,11 @@ struct weir_server_stats {
 	uint64_t bad_requests;           /* HTTP 4xx and websocket closes for cause */
 };
 
+/**
+ * weir_server_new() - a server without listeners.
+ *
+ * Errors: -ERANGE when @opts->max_clients is above WEIR_SERVER_CLIENTS_MAX; -ENOMEM, -EIO.
+ */
 int weir_server_new(struct weir_loop *loop, const struct weir_server_opts *opts,
 		    struct weir_server **ret_server);
 
@@ -52,7 +60,10 @@ int weir_server_listen(struct weir_server *server, const struct weir_endpoint *e
 /** weir_server_port() - of the last TCP listener, for endpoints with port 0; 0 without any. */
 uint16_t weir_server_port(const struct weir_server *server);
 
-/** weir_server_free() - closes all clients, unlinks unix sockets it made. */
+/**
+ * weir_server_free() - closes all clients, those of a websocket with 1001 where that can be written
+ * at once; unlinks unix sockets it made.
+ */
 void weir_server_free(struct weir_server **server);
 
 /** weir_server_notify() - records were pushed: wake the followers. Cheap; call once per batch. */

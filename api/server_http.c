@@ -222,12 +222,16 @@ static int decode_query(struct weir_conn *conn, struct weir_request *request,
 	char param[PARAM_MAX];
 
 	for (int i = 0;; i++) {
-		int len, r;
+		int r;
+		int len = lws_hdr_copy_fragment(conn->wsi, param, sizeof(param),
+						WSI_TOKEN_HTTP_URI_ARGS, i);
 
-		if (lws_hdr_fragment_length(conn->wsi, WSI_TOKEN_HTTP_URI_ARGS, i) <= 0)
+		/* Negative at the end as well as for want of room; a fragment may be empty. */
+		if (len < 0 && lws_hdr_fragment_length(conn->wsi, WSI_TOKEN_HTTP_URI_ARGS, i) <= 0)
 			break;
-		len = lws_hdr_copy_fragment(conn->wsi, param, sizeof(param),
-					    WSI_TOKEN_HTTP_URI_ARGS, i);
+		/* To an empty one at the end libwebsockets adds a slash, as to an empty path. */
+		if (!len || (len > 0 && !strcmp(param, "/")))
+			continue;
 		if (len < 0)
 			return weir_error_set(err, -EINVAL,
 					      "query: parameter %d: longer than %d bytes", i + 1,
@@ -377,6 +381,7 @@ static int end_ndjson(struct weir_conn *conn)
 int weir_http_writeable(struct weir_conn *conn)
 {
 	size_t head = conn->chunked ? strlen(CHUNK_HEAD) : 0;
+	uint64_t until_ns = weir_time_mono_ns() + WEIR_TURN_NS;
 	enum weir_stream_state state;
 
 	if (!conn->streaming)
@@ -402,6 +407,8 @@ int weir_http_writeable(struct weir_conn *conn)
 			return -1;
 		/* More than one chunk a turn only while the socket takes them whole. */
 		if (!full || lws_send_pipe_choked(conn->wsi))
+			break;
+		if (weir_time_mono_ns() >= until_ns)
 			break;
 		sent += len;
 	}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/limits.h"
 #include "api/server.h"
 #include "api/stream.h"
 
@@ -22,8 +23,8 @@
 /** A client that takes them gets as many bytes in one turn of the loop, which others then have. */
 #define WEIR_TURN_BYTES ((size_t)4 * 1024 * 1024)
 
-/** The most bytes of a message: what one record can have above that. */
-#define WEIR_MESSAGE_BYTES_MAX ((size_t)2 * 1024 * 1024)
+/** But not longer than this, should filters make few records cost much. */
+#define WEIR_TURN_NS (10 * WEIR_NS_PER_MS)
 
 /** struct weir_conn - one connection: a websocket, or HTTP requests one after another. */
 struct weir_conn {
@@ -36,6 +37,7 @@ struct weir_conn {
 	struct weir_buf refusal;       /* websocket: the error message to send before closing */
 	int close_status;              /* websocket: then close with this; 0: go on */
 	bool is_client;                /* counts against max_clients */
+	bool is_websocket;             /* established as one */
 	bool streaming;
 	bool waiting;                  /* streaming, and has read all there is */
 	bool chunked;                  /* HTTP/1.1 NDJSON */
@@ -108,5 +110,8 @@ int weir_ws_established(struct weir_conn *conn);
 int weir_ws_receive(struct weir_conn *conn, const char *bytes, size_t len);
 int weir_ws_writeable(struct weir_conn *conn);
 int weir_ws_timer(struct weir_conn *conn);
+
+/** weir_ws_say_goodbye() - a close frame with 1001, if it can be written without waiting. */
+void weir_ws_say_goodbye(struct weir_conn *conn);
 
 #endif

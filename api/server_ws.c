@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/time.h"
 
@@ -23,6 +24,7 @@ static void refuse(struct weir_conn *conn, int status, unsigned int code, const 
 
 int weir_ws_established(struct weir_conn *conn)
 {
+	conn->is_websocket = true;
 	weir_conn_set_client(conn, true);
 	lws_set_timer_usecs(conn->wsi, REQUEST_TIMEOUT_US);
 	return 0;
@@ -111,6 +113,7 @@ static int send_refusal(struct weir_conn *conn)
 
 static int send_records(struct weir_conn *conn)
 {
+	uint64_t until_ns = weir_time_mono_ns() + WEIR_TURN_NS;
 	enum weir_stream_state state;
 
 	for (size_t sent = 0; sent < WEIR_TURN_BYTES;) {
@@ -127,11 +130,28 @@ static int send_records(struct weir_conn *conn)
 		/* More than one message a turn only while the socket takes them whole. */
 		if (out->len < WEIR_MESSAGE_BYTES || lws_send_pipe_choked(conn->wsi))
 			break;
+		if (weir_time_mono_ns() >= until_ns)
+			break;
 		sent += out->len;
 	}
 	if (!conn->waiting)
 		(void)lws_callback_on_writable(conn->wsi);
 	return 0;
+}
+
+void weir_ws_say_goodbye(struct weir_conn *conn)
+{
+	/* RFC 6455 section 5.5.1: FIN and close, two bytes, unmasked: the status. */
+	static const unsigned char frame[] = { 0x88, 2, LWS_CLOSE_STATUS_GOINGAWAY >> 8,
+					       LWS_CLOSE_STATUS_GOINGAWAY & 0xff };
+
+	/*
+	 * libwebsockets closes from its loop only, which does not turn any more. When nothing is
+	 * left in its hands the last frame went out whole, and this one may follow.
+	 */
+	if (conn->is_websocket && conn->is_client && !lws_send_pipe_choked(conn->wsi))
+		(void)send(lws_get_socket_fd(conn->wsi), frame, sizeof(frame),
+			   MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 int weir_ws_writeable(struct weir_conn *conn)

@@ -8,8 +8,9 @@
 #include "lib/cleanup.h"
 #include "lib/time.h"
 
-/* A turn of the loop never looks at more records than this for one client. */
-#define RECORDS_PER_READ 4096
+/* What one call may cost: a record that is looked at as much as so many values of a filter. */
+#define WORK_PER_RECORD 16
+#define WORK_PER_READ (4096 * WORK_PER_RECORD)
 
 /* Records are in order of arrival; by this much an older one may follow a younger. */
 #define DISORDER_NS (5 * (int64_t)WEIR_NS_PER_SEC)
@@ -97,11 +98,12 @@ void weir_stream_init(struct weir_stream *stream, struct weir_request *request,
 		.read_ns = now_ns,
 	};
 	weir_request_init(request);
-	if (stream->request.since_ns || stream->request.last) {
+	stream->floor = weir_history_first(history);
+	if (stream->request.has_since || stream->request.last) {
 		stream->seeking = true;
 		stream->cursor = next;
 	} else {
-		stream->cursor = stream->request.follow ? next : weir_history_first(history);
+		stream->cursor = stream->request.follow ? next : stream->floor;
 	}
 }
 
@@ -110,16 +112,32 @@ void weir_stream_done(struct weir_stream *stream)
 	weir_request_done(&stream->request);
 }
 
+/* How many records one call may look at; each may be compared with all values. */
+static uint64_t records_per_read(const struct weir_stream *stream)
+{
+	const struct weir_request *request = &stream->request;
+
+	return WORK_PER_READ / (WORK_PER_RECORD + request->n_filters + request->n_values);
+}
+
+/* Even what came in late is of before @ns. */
+static bool is_long_before(int64_t time_ns, int64_t ns)
+{
+	int64_t limit;
+
+	return !__builtin_sub_overflow(ns, DISORDER_NS, &limit) && time_ns < limit;
+}
+
 /* Whether the walk back need not go past @record. */
 static bool seek_reached(struct weir_stream *stream, const struct weir_record *record)
 {
 	const struct weir_request *request = &stream->request;
 
-	if (request->since_ns)
-		return record->time_ns < request->since_ns - DISORDER_NS;
+	if (request->has_since)
+		return is_long_before(record->time_ns, request->since_ns);
 	if (record->kind != WEIR_RECORD_FLOW || !weir_request_match(request, record))
 		return false;
-	if (request->until_ns && record->time_ns > request->until_ns)
+	if (request->has_until && record->time_ns > request->until_ns)
 		return false;
 	return ++stream->found >= request->last;
 }
@@ -127,7 +145,9 @@ static bool seek_reached(struct weir_stream *stream, const struct weir_record *r
 /* Walk back to the first record of the answer. */
 static enum weir_stream_state seek(struct weir_stream *stream)
 {
-	for (int i = 0; i < RECORDS_PER_READ; i++) {
+	uint64_t records = records_per_read(stream);
+
+	for (; records; records--) {
 		const struct weir_record *record =
 			weir_history_get(stream->history, stream->cursor - 1);
 
@@ -136,7 +156,8 @@ static enum weir_stream_state seek(struct weir_stream *stream)
 			if (!seek_reached(stream, record))
 				continue;
 		} else {
-			stream->cursor = weir_history_first(stream->history);
+			/* What the ring has written over meanwhile is then told as a gap. */
+			stream->cursor = stream->floor;
 		}
 		stream->seeking = false;
 		break;
@@ -189,17 +210,15 @@ static bool wanted(struct weir_stream *stream, const struct weir_record *record)
 {
 	const struct weir_request *request = &stream->request;
 
-	/* Losses pass every filter, as Hubble's do. */
-	if (record->kind != WEIR_RECORD_FLOW)
-		return true;
-	if (request->until_ns && record->time_ns > request->until_ns) {
+	if (request->has_until && record->time_ns > request->until_ns) {
 		/* Not the end yet: one that is older may have come in later. */
-		stream->ended = record->time_ns > request->until_ns + DISORDER_NS;
+		stream->ended = is_long_before(request->until_ns, record->time_ns);
 		return false;
 	}
-	if (request->since_ns && record->time_ns < request->since_ns)
+	if (request->has_since && record->time_ns < request->since_ns)
 		return false;
-	return weir_request_match(request, record);
+	/* Losses pass every filter, as Hubble's do. */
+	return record->kind != WEIR_RECORD_FLOW || weir_request_match(request, record);
 }
 
 static int put_record(struct weir_stream *stream, struct weir_buf *out,
@@ -221,11 +240,12 @@ static int put_record(struct weir_stream *stream, struct weir_buf *out,
 enum weir_stream_state weir_stream_read(struct weir_stream *stream, struct weir_buf *out,
 					size_t bytes)
 {
+	uint64_t records = records_per_read(stream);
 	size_t start = out->len;
 
 	if (stream->seeking)
 		return seek(stream);
-	for (int i = 0; i < RECORDS_PER_READ && out->len < bytes; i++) {
+	for (; records && out->len < bytes; records--) {
 		const struct weir_record *record;
 
 		if (stream->ended || stream->cursor >= stream->end)

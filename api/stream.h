@@ -40,6 +40,7 @@ struct weir_stream {
 	struct weir_encoded *encoded;
 	uint64_t cursor;        /* seeking: the record looked at last; then the next to read */
 	uint64_t end;           /* not following: where it stops; else UINT64_MAX */
+	uint64_t floor;         /* the oldest record there was at the request */
 	uint64_t found;         /* matches seen while seeking the last N */
 	int64_t read_ns;        /* time of the record read last, or of the request */
 	bool seeking;
@@ -57,7 +58,7 @@ void weir_stream_done(struct weir_stream *stream);
 /**
  * weir_stream_read() - append the next records to @out, a line each.
  *
- * Shape:  looks at a bounded number of records; stops when @out has @bytes or more. When the ring
+ * Shape:  looks at a bounded number of records, the fewer the more values the filters have; stops when @out has @bytes or more. When the ring
  *         has overtaken the cursor, a lost_events line with the number of records comes first.
  * Errors: a record that cannot be encoded (no memory, or @out's limit) is counted as lost, cause
  *         no_memory, and told likewise.

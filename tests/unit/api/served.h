@@ -172,18 +172,23 @@ static inline struct weirt_answer weirt_tell(struct weirt_served *served, char o
 	return answer;
 }
 
-/* Stop the server; it must have ended well, and left no socket behind. */
-static inline void weirt_unserve(struct weirt_served *served)
+/* The server was stopped; it must have ended well, and left no socket behind. */
+static inline void weirt_served_end(struct weirt_served *served)
 {
 	int status;
 
-	(void)weirt_tell(served, 's', 0);
 	assert_int_equal(waitpid(served->pid, &status, 0), served->pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	(void)close(served->to);
 	(void)close(served->from);
 	assert_int_equal(access(served->path, F_OK), -1);
+}
+
+static inline void weirt_unserve(struct weirt_served *served)
+{
+	(void)weirt_tell(served, 's', 0);
+	weirt_served_end(served);
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "api/client.h"
+#include "api/limits.h"
 #include "lib/time.h"
 #include "tests/unit/api/served.h"
 
@@ -264,6 +265,33 @@ static void answer_of_a_strange_server_is_refused(void **state)
 	(void)unlink(path);
 }
 
+/* The longest line that the server may send is taken; one byte more is not. */
+static void longest_line_is_taken(void **state)
+{
+	static const char head[] = "HTTP/1.0 200 OK\r\n\r\n";
+	const size_t head_len = sizeof(head) - 1;
+	char path[64], endpoint[96];
+	char *bytes = malloc(head_len + WEIR_MESSAGE_BYTES_MAX + 1);
+
+	assert_non_null(bytes);
+	memcpy(bytes, head, head_len);
+	memset(bytes + head_len, 'x', WEIR_MESSAGE_BYTES_MAX + 1);
+	(void)snprintf(path, sizeof(path), "/tmp/weirt-canned-%ld.sock", (long)getpid());
+	(void)snprintf(endpoint, sizeof(endpoint), "unix:%s", path);
+	for (size_t more = 0; more <= 1; more++) {
+		pid_t pid = canned_server(path, bytes, head_len + WEIR_MESSAGE_BYTES_MAX + more);
+		struct asked asked = { 0 };
+		int status;
+
+		ask(&asked, endpoint, "/v1/flows", NULL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(asked.status, more ? -EMSGSIZE : 0);
+		assert_true(asked.lines == 1 - more);
+	}
+	(void)unlink(path);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +301,7 @@ int main(void)
 		cmocka_unit_test(get_status_is_one_line),
 		cmocka_unit_test(connect_to_nobody_says_why),
 		cmocka_unit_test(answer_of_a_strange_server_is_refused),
+		cmocka_unit_test(longest_line_is_taken),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

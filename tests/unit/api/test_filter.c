@@ -121,6 +121,36 @@ static void addresses_not_known_match_no_network(void **state)
 	assert_false(matches("ip", "0.0.0.0/0", &record));
 }
 
+static void prefixes_are_compared_to_the_bit(void **state)
+{
+	static const struct {
+		const char *cidr;
+		const char *addr;
+		bool want;
+	} cases[] = {
+		{ "2001:db8:8000::/33", "2001:db8:ffff::1", true },
+		{ "2001:db8:8000::/33", "2001:db8:7fff::1", false },
+		{ "2001:db8::/64", "2001:db8::ffff:0:0:1", true },
+		{ "2001:db8::/64", "2001:db8:0:1::1", false },
+		{ "2001:db8::/65", "2001:db8:0:0:7fff::1", true },
+		{ "2001:db8::/65", "2001:db8:0:0:8000::1", false },
+		{ "2001:db8::1", "2001:db8::1", true },
+		{ "2001:db8::1", "2001:db8::2", false },
+		{ "::/0", "2001:db8::2", true },
+		{ "10.1.2.255/31", "10.1.2.254", true },
+		{ "10.1.2.255/31", "10.1.2.253", false },
+		{ "0.0.0.0/0", "2001:db8::2", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct weir_record record = weirt_closed();
+
+		record.flow.source_addr = weirt_addr(cases[i].addr);
+		if (matches("from-ip", cases[i].cidr, &record) != cases[i].want)
+			fail_msg("%s %s", cases[i].cidr, cases[i].addr);
+	}
+}
+
 static void icmp_is_both_versions(void **state)
 {
 	struct weir_record record = weirt_closed();
@@ -205,6 +235,7 @@ int main(void)
 		cmocka_unit_test(terms_match_as_documented),
 		cmocka_unit_test(ends_that_are_no_pods_match_no_pod),
 		cmocka_unit_test(addresses_not_known_match_no_network),
+		cmocka_unit_test(prefixes_are_compared_to_the_bit),
 		cmocka_unit_test(icmp_is_both_versions),
 		cmocka_unit_test(verdict_not_known_can_be_asked_for),
 		cmocka_unit_test(losses_match_every_filter),

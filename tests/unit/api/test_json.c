@@ -100,7 +100,7 @@ static struct weir_record refused(void)
 	struct weir_record record = weirt_closed();
 
 	record.flow.end_reason = WEIR_END_REFUSED;
-	record.flow.verdict = WEIR_VERDICT_DROPPED;
+	record.flow.verdict = WEIR_VERDICT_UNKNOWN;
 	record.flow.established = false;
 	record.flow.connect_latency_us = 0;
 	record.flow.bytes_sent = record.flow.bytes_received = 0;
@@ -332,7 +332,11 @@ static void strings_are_escaped(void **state)
 		{ "\\", 1, "\"\\\\\"" },
 		{ "a\0b", 3, "\"a\\u0000b\"" },
 		{ "\b\f\n\r\t", 5, "\"\\b\\f\\n\\r\\t\"" },
-		{ "\x1f\x7f", 2, "\"\\u001f\x7f\"" },
+		{ "\x1f\x7f", 2, "\"\\u001f\\u007f\"" },
+		{ "1234\x7f" "78", 7, "\"1234\\u007f78\"" },
+		/* U+0080, U+009B (CSI) and U+009F; U+00A0 is no control. */
+		{ "\xc2\x80" "a\xc2\x9b\xc2\x9f", 7, "\"\\u0080a\\u009b\\u009f\"" },
+		{ "\xc2\xa0", 2, "\"\xc2\xa0\"" },
 		{ "1234567\"", 8, "\"1234567\\\"\"" },
 		{ "12345678\\", 9, "\"12345678\\\\\"" },
 		{ "1234567\x1f" "9", 9, "\"1234567\\u001f9\"" },
@@ -366,7 +370,7 @@ static void every_byte_at_every_place_is_right(void **state)
 		for (size_t at = 0; at < 17; at++) {
 			char text[17];
 			struct weir_buf out;
-			bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+			bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 
 			memset(text, 'x', sizeof(text));
 			text[at] = (char)c;
@@ -377,6 +381,47 @@ static void every_byte_at_every_place_is_right(void **state)
 				assert_memory_equal(out.data + 1, text, sizeof(text));
 			weir_buf_done(&out);
 		}
+	}
+}
+
+/* Only what is known to have come to a socket here was seen there. */
+static void observation_point_is_where_it_was_seen(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t protocol;
+		uint64_t cookie;
+		bool established;
+		uint64_t packets;
+		bool arrived;
+	} cases[] = {
+		{ "TCP, both here", IPPROTO_TCP, 78, true, 7, true },
+		{ "TCP, destination elsewhere", IPPROTO_TCP, 0, true, 7, false },
+		{ "TCP, not established", IPPROTO_TCP, 78, false, 7, false },
+		{ "UDP, received", IPPROTO_UDP, 78, false, 1, true },
+		{ "UDP, nothing received", IPPROTO_UDP, 78, false, 0, false },
+		{ "UDP, destination elsewhere", IPPROTO_UDP, 0, false, 1, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct weir_record record = weirt_closed();
+		struct weir_buf out;
+		const char *want = "\"event_type\":{\"type\":4,\"sub_type\":5},"
+				   "\"traffic_direction\":\"EGRESS\","
+				   "\"trace_observation_point\":\"FROM_ENDPOINT\",";
+
+		if (cases[i].arrived)
+			want = "\"event_type\":{\"type\":4},\"traffic_direction\":\"EGRESS\","
+			       "\"trace_observation_point\":\"TO_ENDPOINT\",";
+		record.flow.protocol = cases[i].protocol;
+		record.flow.destination.cookie = cases[i].cookie;
+		record.flow.established = cases[i].established;
+		record.flow.packets_sent = cases[i].packets;
+		weir_buf_init(&out, 0);
+		weir_json_record(&out, &record, "n");
+		if (!strstr(weir_buf_cstr(&out), want))
+			fail_msg("%s: %s", cases[i].name, weir_buf_cstr(&out));
+		weir_buf_done(&out);
 	}
 }
 
@@ -446,6 +491,7 @@ int main(void)
 		cmocka_unit_test(every_field_is_documented_and_no_other),
 		cmocka_unit_test(strings_are_escaped),
 		cmocka_unit_test(every_byte_at_every_place_is_right),
+		cmocka_unit_test(observation_point_is_where_it_was_seen),
 		cmocka_unit_test(buffer_at_its_limit_fails_and_stays_within),
 		cmocka_unit_test(uuid_is_stable_and_of_one_record),
 	};

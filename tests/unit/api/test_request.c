@@ -2,6 +2,7 @@
 #include "tests/unit/api/records.h"
 
 #include "api/request.h"
+#include "lib/buf.h"
 
 #define NOW_NS WEIRT_TIME_NS
 
@@ -50,7 +51,6 @@ static void filters_are_ored(void **state)
 		{ "{\"filters\":[{\"to-port\":[\"1\"]},{\"protocol\":[\"udp\"]}]}", false },
 		{ "{\"filters\":[{\"to-port\":[\"1\"]},{\"protocol\":[\"tcp\"]}]}", true },
 		{ "{\"filters\":[{\"to-port\":[\"80\"],\"protocol\":[\"udp\"]}]}", false },
-		{ "{\"filters\":[{\"to-port\":[]}]}", true },
 	};
 	const struct weir_record record = weirt_closed();
 
@@ -79,13 +79,17 @@ static void bad_json_names_the_place(void **state)
 		{ "{\"last\":1,}", -EBADMSG, "request: byte 11: " },
 		{ "// c\n{}", -EBADMSG, "request: byte 1: " },
 		{ "\"\xff\"", -EBADMSG, "request: byte 2: " },
-		{ "null", -EBADMSG, "request: byte 4: ends too early" },
+		{ "nul", -EBADMSG, "request: byte 3: ends too early" },
+		{ "null", -EINVAL, "request: want an object" },
+		{ "12", -EINVAL, "request: want an object" },
 		{ "null ", -EINVAL, "request: want an object" },
 		{ "[1]", -EINVAL, "request: want an object" },
 		{ "{\"lasst\":1}", -EINVAL, "lasst: no such member" },
-		{ "{\"last\":-1}", -EINVAL, "last: want 0 to " },
+		{ "{\"last\":-1}", -EINVAL,
+		  "last: '-1' is not a number of records (0 to 9007199254740992)" },
 		{ "{\"last\":9007199254740993}", -EINVAL,
-		  "last: want 0 to 9007199254740992 records" },
+		  "last: '9007199254740993' is not a number of records" },
+		{ "{\"last\":99999999999999999999}", -EINVAL, "last: '" },
 		{ "{\"last\":1.5}", -EINVAL, "last: want a number of records" },
 		{ "{\"last\":null}", -EINVAL, "last: want a number of records" },
 		{ "{\"follow\":1}", -EINVAL, "follow: want true or false" },
@@ -102,6 +106,7 @@ static void bad_json_names_the_place(void **state)
 		  "filters[0].pod[1]: want a string" },
 		{ "{\"filters\":[{\"port\":[\"http\"]}]}", -EINVAL,
 		  "filters[0].port: 'http' is not a port" },
+		{ "{\"filters\":[{\"port\":[]}]}", -EINVAL, "filters[0].port: is empty" },
 		{ "{\"filters\":[{\"x\":[\"1\"]}]}", -EINVAL, "filters[0].x: no such filter" },
 	};
 
@@ -137,6 +142,96 @@ static void limits_hold(void **state)
 	weir_request_done(&request);
 }
 
+/* One value above the limit, over two filters and as parameters. */
+static void values_of_all_filters_together_are_limited(void **state)
+{
+	struct weir_request request;
+	struct weir_error err = { 0 };
+	struct weir_buf text;
+
+	for (int n = WEIR_REQUEST_VALUES_MAX; n <= WEIR_REQUEST_VALUES_MAX + 1; n++) {
+		int want = n > WEIR_REQUEST_VALUES_MAX ? -EINVAL : 0;
+
+		weir_buf_init(&text, 0);
+		weir_buf_puts(&text, "{\"filters\":[{\"protocol\":[\"tcp\"]},{\"ip\":[\"::1\"");
+		for (int i = 2; i < n; i++)
+			weir_buf_puts(&text, ",\"::1\"");
+		weir_buf_puts(&text, "]}]}");
+		assert_int_equal(decode(&request, weir_buf_cstr(&text), &err), want);
+		weir_request_done(&request);
+		weir_buf_done(&text);
+	}
+	assert_string_equal(err.text, "filters[1].ip: the filters have more than 256 values");
+	weir_request_init(&request);
+	for (int i = 0; i < WEIR_REQUEST_VALUES_MAX; i++)
+		assert_int_equal(weir_request_add_param(&request, "ip", "::1", NOW_NS, NULL), 0);
+	assert_int_equal(weir_request_add_param(&request, "port", "1", NOW_NS, NULL), -EINVAL);
+	weir_request_done(&request);
+}
+
+static void nul_ends_no_request(void **state)
+{
+	static const char text[] = "{\"last\":1}\0garbage";
+	struct weir_request request;
+	struct weir_error err = { 0 };
+
+	weir_request_init(&request);
+	assert_int_equal(weir_request_decode(&request, text, sizeof(text) - 1, NOW_NS, &err),
+			 -EBADMSG);
+	assert_string_equal(err.text, "request: byte 11: is NUL");
+	weir_request_done(&request);
+}
+
+/* The epoch is a time as any other, and so is what was before it. */
+static void times_are_taken_as_they_are(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t want;
+	} cases[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "1677-09-21T00:12:43.145224192Z", INT64_MIN },
+		{ "876000h", NOW_NS - 3153600000 * (int64_t)WEIR_NS_PER_SEC },
+		{ "2562047h47m16.854775807s", NOW_NS - INT64_MAX },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct weir_request request;
+
+		weir_request_init(&request);
+		assert_int_equal(
+			weir_request_add_param(&request, "since", cases[i].text, NOW_NS, NULL), 0);
+		assert_true(request.has_since);
+		assert_false(request.has_until);
+		assert_true(request.since_ns == cases[i].want);
+		assert_int_equal(weir_request_add_param(&request, "until", "1970-01-01T00:00:00Z",
+							NOW_NS, NULL),
+				 0);
+		assert_true(request.has_until);
+		assert_int_equal(request.until_ns, 0);
+		assert_int_equal(weir_request_check(&request, NULL), 0);
+		request.follow = true;
+		assert_int_equal(weir_request_check(&request, NULL), -EINVAL);
+		weir_request_done(&request);
+	}
+}
+
+static void last_has_one_maximum_in_both_forms(void **state)
+{
+	struct weir_request request;
+
+	assert_int_equal(decode(&request, "{\"last\":9007199254740992}", NULL), 0);
+	assert_true(request.last == WEIR_REQUEST_LAST_MAX);
+	request.last = 0;
+	assert_int_equal(weir_request_add_param(&request, "last", "9007199254740992", NOW_NS, NULL),
+			 0);
+	assert_true(request.last == WEIR_REQUEST_LAST_MAX);
+	assert_int_equal(weir_request_add_param(&request, "last", "9007199254740993", NOW_NS, NULL),
+			 -EINVAL);
+	assert_int_equal(weir_request_add_param(&request, "last", "", NOW_NS, NULL), -EINVAL);
+	weir_request_done(&request);
+}
+
 static void parameters_are_one_filter(void **state)
 {
 	const struct weir_record record = weirt_closed();
@@ -169,6 +264,10 @@ int main(void)
 		cmocka_unit_test(filters_are_ored),
 		cmocka_unit_test(bad_json_names_the_place),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(values_of_all_filters_together_are_limited),
+		cmocka_unit_test(nul_ends_no_request),
+		cmocka_unit_test(times_are_taken_as_they_are),
+		cmocka_unit_test(last_has_one_maximum_in_both_forms),
 		cmocka_unit_test(parameters_are_one_filter),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/api/client.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define BIG_HISTORY ((size_t)64 << 20)
@@ -29,6 +30,19 @@ static int setup_big(void **state)
 static int setup_small(void **state)
 {
 	return setup(state, SMALL_HISTORY, 0);
+}
+
+static int setup_many_clients(void **state)
+{
+	struct rlimit limit;
+
+	/* Half of the ends, and a descriptor that watches each, are in the server's process. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_cur < 2048 && limit.rlim_max >= 2048) {
+		limit.rlim_cur = 2048;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	}
+	return setup(state, SMALL_HISTORY, WEIR_SERVER_CLIENTS_MAX);
 }
 
 static int setup_two_clients(void **state)
@@ -284,25 +298,64 @@ static void clients_above_the_limit_get_503(void **state)
 	(void)close(b);
 }
 
-static void connections_that_ask_for_nothing_are_bounded(void **state)
+static void connections_that_ask_for_nothing_make_room(void **state)
 {
 	struct fixture *f = *state;
-	int fds[66], one_more;
+	int client = weirt_follow_tail(&f->served);
+	int fds[140], asks;
 	char c;
 
-	/* Two clients and 64 more connections; all of them taken before the next one comes. */
-	for (int i = 0; i < 66; i++)
+	/* Two clients and 64 more are held; of these 140 beside a client the latest 65. */
+	for (int i = 0; i < 140; i++)
 		fds[i] = weirt_connect(&f->served);
-	one_more = weirt_connect(&f->served);
-	assert_false(weirt_recv(one_more, &c, 1));
-	(void)close(one_more);
-	for (int i = 0; i < 66; i++)
-		(void)close(fds[i]);
-	do {
-		weirt_ask(&f->served, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
-			  &f->buf);
-	} while (!f->buf.len);
+	weirt_ask(&f->served, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", &f->buf);
 	assert_int_equal(strncmp(f->buf.data, "HTTP/1.1 200", 12), 0);
+	asks = weirt_connect_unix(&f->served);
+	weirt_upgrade(asks, "/v1/flows", "", &f->buf);
+	assert_int_equal(strncmp(f->buf.data, "HTTP/1.1 101", 12), 0);
+	for (int i = 0; i < 140 - 66; i++)
+		assert_false(weirt_recv(fds[i], &c, 1));
+	/* The client is still there. */
+	weirt_tell(&f->served, 'p', 1);
+	recv_flows(f, client, 1);
+	for (int i = 0; i < 140; i++)
+		(void)close(fds[i]);
+	(void)close(asks);
+	(void)close(client);
+}
+
+static void as_many_clients_as_a_server_may_have_are_served(void **state)
+{
+	struct fixture *f = *state;
+	int fds[WEIR_SERVER_CLIENTS_MAX];
+
+	for (int i = 0; i < WEIR_SERVER_CLIENTS_MAX; i++)
+		fds[i] = weirt_follow(&f->served, "{\"follow\":true}");
+	assert_int_equal(weirt_tell(&f->served, 'n', 0).stats.clients, WEIR_SERVER_CLIENTS_MAX);
+	weirt_ask(&f->served, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", &f->buf);
+	assert_int_equal(strncmp(f->buf.data, "HTTP/1.1 200", 12), 0);
+	weirt_ask(&f->served, "GET /v1/flows HTTP/1.1\r\nConnection: close\r\n\r\n", &f->buf);
+	assert_int_equal(strncmp(f->buf.data, "HTTP/1.1 503", 12), 0);
+	for (int i = 0; i < WEIR_SERVER_CLIENTS_MAX; i++)
+		(void)close(fds[i]);
+}
+
+/* A message of many, written by a server that is then freed: the close comes behind it. */
+static void followers_are_told_that_the_server_goes(void **state)
+{
+	struct fixture *f = *state;
+	int fd = weirt_follow_tail(&f->served);
+	struct weirt_answer answer = weirt_tell(&f->served, 'p', 1);
+
+	assert_int_equal(answer.stats.clients, 1);
+	recv_flows(f, fd, 1);
+	(void)weirt_tell(&f->served, 's', 0);
+	weir_buf_clear(&f->buf);
+	assert_int_equal(weirt_recv_close(fd, &f->buf), 1001);
+	assert_int_equal(f->buf.len, 0);
+	(void)close(fd);
+	weirt_served_end(&f->served);
+	weirt_serve(&f->served, SMALL_HISTORY, 0);
 }
 
 static void gone_clients_are_forgotten(void **state)
@@ -357,8 +410,12 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(clients_above_the_limit_get_503, setup_two_clients,
 						teardown),
-		cmocka_unit_test_setup_teardown(connections_that_ask_for_nothing_are_bounded,
+		cmocka_unit_test_setup_teardown(connections_that_ask_for_nothing_make_room,
 						setup_two_clients, teardown),
+		cmocka_unit_test_setup_teardown(as_many_clients_as_a_server_may_have_are_served,
+						setup_many_clients, teardown),
+		cmocka_unit_test_setup_teardown(followers_are_told_that_the_server_goes,
+						setup_small, teardown),
 		cmocka_unit_test_setup_teardown(gone_clients_are_forgotten, setup_small, teardown),
 		cmocka_unit_test_setup_teardown(server_with_clients_can_be_freed, setup_small,
 						teardown),

@@ -68,6 +68,10 @@ static void requests_get_the_status_they_should(void **state)
 		{ "GET /v1/flows?to-port=99999" CLOSE, "400 Bad Request",
 		  "to-port: '99999' is not a port" },
 		{ "GET /v1/flows?nonsense=1" CLOSE, "400 Bad Request", "nonsense: no such filter" },
+		{ "GET /v1/flows?&&last=x" CLOSE, "400 Bad Request", "last: 'x'" },
+		{ "GET /v1/flows?since=2020-01-01T00:00:00+02:00" CLOSE, "400 Bad Request",
+		  "since: '2020-01-01T00:00:00 02:00' is neither" },
+		{ "GET /v1/flows?port=" CLOSE, "400 Bad Request", "port: '' is not a port" },
 		{ "GET /v1/flows?follow=maybe" CLOSE, "400 Bad Request", "follow: 'maybe'" },
 		{ "GET /v1/flows?ip=%22%00" CLOSE, "", "" },
 		{ "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://a.example\r\n\r\n",
@@ -182,6 +186,14 @@ static void flows_come_as_ndjson(void **state)
 	} cases[] = {
 		{ "", 2000 },
 		{ "?last=7", 7 },
+		{ "?&namespace=nope", 0 },
+		{ "?", 2000 },
+		{ "?&&&last=5&", 5 },
+		{ "?last=1&&namespace=nope", 0 },
+		{ "?last=7;;last=3;", 3 },
+		{ "?last=9007199254740992", 2000 },
+		{ "?since=876000h", 2000 },
+		{ "?since=2020-01-01T00:00:00%2B02:00", 2000 },
 		{ "?last=7&to-port=80", 7 },
 		{ "?to-port=81,82&to-port=80", 2000 },
 		{ "?to-port=81", 0 },
@@ -201,8 +213,8 @@ static void flows_come_as_ndjson(void **state)
 
 		(void)snprintf(request, sizeof(request), "GET /v1/flows%s" CLOSE, cases[i].query);
 		weirt_ask(&f->served, request, &f->buf);
-		assert_non_null(strstr(weir_buf_cstr(&f->buf),
-				       "\r\ncontent-type: application/x-ndjson\r\n"));
+		if (!strstr(weir_buf_cstr(&f->buf), "\r\ncontent-type: application/x-ndjson\r\n"))
+			fail_msg("%s: %s", cases[i].query, weir_buf_cstr(&f->buf));
 		weir_buf_clear(&body);
 		assert_true(unchunk(&f->buf, &body));
 		if (weirt_count(&body, "\n") != cases[i].want)

@@ -59,6 +59,17 @@ static int bind_unix(const char *path)
 	return fd;
 }
 
+static void more_clients_than_a_loop_holds_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct weir_server_opts opts = { .node_name = "n", .history = f->history };
+	struct weir_server *server = NULL;
+
+	opts.max_clients = WEIR_SERVER_CLIENTS_MAX + 1;
+	assert_int_equal(weir_server_new(f->loop, &opts, &server), -ERANGE);
+	assert_null(server);
+}
+
 static void port_in_use_is_named(void **state)
 {
 	struct fixture *f = *state;
@@ -177,6 +188,8 @@ static void free_server_nobody_ran_is_quiet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(more_clients_than_a_loop_holds_are_refused, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(port_in_use_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(v6_and_names_are_listened_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(address_that_is_not_here_is_named, setup, teardown),

@@ -49,6 +49,7 @@ static void bad_request_is_answered_and_closed(void **state)
 		{ "{", "request: byte 1: ends too early", 1007 },
 		{ "{\"last\":}", "request: byte 9: ", 1007 },
 		{ "[]", "request: want an object", 1008 },
+		{ "null", "request: want an object", 1008 },
 		{ "{\"first\":1}", "first: no such member", 1008 },
 		{ "{\"last\":\"5\"}", "last: want a number of records", 1008 },
 		{ "{\"since\":\"yesterday\"}", "since: 'yesterday' is neither", 1008 },

@@ -115,6 +115,16 @@ static void requests_select_what_hubble_would(void **state)
 	} cases[] = {
 		/* 1..10 with port 80, 11..12 with 443, 13 with 80. */
 		{ "{}", "1 2 3 4 5 6 7 8 9 10 11 12 13", WEIR_STREAM_END },
+		{ "{\"last\":0}", "1 2 3 4 5 6 7 8 9 10 11 12 13", WEIR_STREAM_END },
+		{ "{\"last\":0,\"follow\":true}", "", WEIR_STREAM_IDLE },
+		{ "{\"until\":\"1970-01-01T00:00:00Z\"}", "", WEIR_STREAM_END },
+		{ "{\"since\":\"1970-01-01T00:00:00Z\",\"follow\":true}",
+		  "1 2 3 4 5 6 7 8 9 10 11 12 13", WEIR_STREAM_IDLE },
+		{ "{\"since\":\"1677-09-21T00:12:44Z\"}", "1 2 3 4 5 6 7 8 9 10 11 12 13",
+		  WEIR_STREAM_END },
+		{ "{\"until\":\"1677-09-21T00:12:44Z\"}", "", WEIR_STREAM_END },
+		{ "{\"until\":\"2262-04-11T23:47:16Z\"}", "1 2 3 4 5 6 7 8 9 10 11 12 13",
+		  WEIR_STREAM_END },
 		{ "{\"last\":2}", "12 13", WEIR_STREAM_END },
 		{ "{\"last\":13}", "1 2 3 4 5 6 7 8 9 10 11 12 13", WEIR_STREAM_END },
 		{ "{\"last\":5000}", "1 2 3 4 5 6 7 8 9 10 11 12 13", WEIR_STREAM_END },
@@ -215,6 +225,67 @@ static void losses_pass_the_filters(void **state)
 	start(f, "{\"last\":1}");
 	assert_int_equal(drain(f), WEIR_STREAM_END);
 	assert_read(f, "1 L7");
+}
+
+static void losses_keep_to_the_time_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	push(f, 1, 80);
+	for (int at = 2; at <= 4; at++) {
+		struct weir_record lost = weirt_lost((uint64_t)at);
+
+		lost.time_ns = at * second;
+		weir_history_push(f->history, &lost);
+	}
+	f->pushed = 4;
+	push(f, 1, 80);
+	start(f, "{\"since\":\"1970-01-01T00:00:03Z\"}");
+	assert_int_equal(drain(f), WEIR_STREAM_END);
+	assert_read(f, "L3 L4 5");
+	start(f, "{\"until\":\"1970-01-01T00:00:03Z\"}");
+	assert_int_equal(drain(f), WEIR_STREAM_END);
+	assert_read(f, "1 L2 L3");
+}
+
+static void ring_that_overtakes_the_walk_back_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	weir_history_free(&f->history);
+	assert_int_equal(weir_history_new(9000 * sizeof(struct weir_record), &f->history), 0);
+	push(f, 9000, 80);
+	start(f, "{\"since\":\"1970-01-01T00:00:00Z\"}");
+	assert_int_equal(weir_stream_read(&f->stream, &f->out, MESSAGE_BYTES), WEIR_STREAM_MORE);
+	assert_true(f->stream.seeking);
+	push(f, 8000, 80);
+	assert_int_equal(drain(f), WEIR_STREAM_END);
+	assert_non_null(strstr(weir_buf_cstr(&f->out), "\"num_events_lost\":\"8000\""));
+	assert_int_equal(f->stream.lost, 8000);
+	assert_int_equal(f->stream.sent, 1000);
+}
+
+/* The more values a request has, the fewer records are looked at at once. */
+static void many_values_make_the_steps_short(void **state)
+{
+	struct fixture *f = *state;
+	struct weir_buf request;
+	int steps = 0;
+
+	weir_buf_init(&request, 0);
+	weir_buf_puts(&request, "{\"filters\":[{\"ip\":[\"192.0.2.1\"");
+	for (int i = 1; i < WEIR_REQUEST_VALUES_MAX; i++)
+		weir_buf_puts(&request, ",\"2001:db8::/33\"");
+	weir_buf_puts(&request, "]}]}");
+	weir_history_free(&f->history);
+	assert_int_equal(weir_history_new(5000 * sizeof(struct weir_record), &f->history), 0);
+	push(f, 5000, 80);
+	start(f, weir_buf_cstr(&request));
+	while (weir_stream_read(&f->stream, &f->out, MESSAGE_BYTES) == WEIR_STREAM_MORE)
+		steps++;
+	assert_true(steps >= 5000 * WEIR_REQUEST_VALUES_MAX / 65536);
+	assert_int_equal(f->out.len, 0);
+	weir_buf_done(&request);
 }
 
 static void younger_record_before_an_older_does_not_end_the_window(void **state)
@@ -318,6 +389,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(overtaken_snapshot_ends_with_the_gap, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(losses_pass_the_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(losses_keep_to_the_time_asked_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(ring_that_overtakes_the_walk_back_is_told, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(many_values_make_the_steps_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			younger_record_before_an_older_does_not_end_the_window, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_stops_at_the_bytes_wanted, setup, teardown),
