@@ -38,9 +38,9 @@ enum weir_end_reason {
 	WEIR_END_RST,            /* reset by either side after it was established */
 	WEIR_END_REFUSED,        /* the first SYN was answered by RST, or ICMP port unreachable */
 	WEIR_END_TIMEOUT,        /* no answer: SYN or data was given up (ETIMEDOUT) */
-	WEIR_END_UNREACHABLE,    /* ICMP or the local routing table said so */
+	WEIR_END_UNREACHABLE,    /* ICMP said so */
 	WEIR_END_ABORTED,        /* closed by its own process before it was established */
-	WEIR_END_LOCAL_ERROR,    /* connect() failed before a packet was sent */
+	WEIR_END_LOCAL_ERROR,    /* connect() failed before a packet was sent: no route, … */
 	WEIR_END_SOCKET_CLOSED,  /* UDP: the socket that opened the exchange was closed */
 	WEIR_END_IDLE,           /* UDP: nothing for the idle timeout */
 	WEIR_END_UNKNOWN,        /* gone, and the event that said why was lost */

@@ -334,7 +334,9 @@ static int farewell(struct agent *agent)
 	int r;
 
 	weir_loop_remove_fd(&agent->ring_watch);
+	weir_loop_timer_cancel(agent->drain_timer);
 	weir_loop_timer_cancel(agent->sweep_timer);
+	weir_loop_timer_cancel(agent->step_timer);
 	while (drain(agent) == DRAIN_MAX)
 		;
 	weir_correlate_flush(agent->correlate, weir_time_mono_ns());
