@@ -209,26 +209,22 @@ int tcp_sockops(struct bpf_sock_ops *ctx)
 	struct bpf_sock *bsk = ctx->sk;
 	struct tcp_sock *tp;
 	__u32 op = ctx->op;
+	bool birth = op == BPF_SOCK_OPS_TCP_CONNECT_CB ||
+		     op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB ||
+		     op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || op == BPF_SOCK_OPS_TCP_LISTEN_CB;
+	bool death = op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == STATE_CLOSE;
 
-	if (op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB &&
-	    op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB && op != BPF_SOCK_OPS_TCP_LISTEN_CB &&
-	    op != BPF_SOCK_OPS_STATE_CB)
-		return 1;
-	if (!bsk)
+	if ((!birth && !death) || !bsk)
 		return 1;
 	tp = bpf_skc_to_tcp_sock(bsk);
 	if (!tp)
 		return 1;
-	if (op == BPF_SOCK_OPS_STATE_CB) {
-		state = bpf_sk_storage_get(&sk_states, bsk, 0, 0);
-		if (state && ctx->args[1] == STATE_CLOSE)
-			closed(state, tp, ctx->args[0]);
-		return 1;
-	}
-	state = bpf_sk_storage_get(&sk_states, bsk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	state = bpf_sk_storage_get(&sk_states, bsk, 0, birth ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 	if (!state) {
-		stats_add(seen);
-		stats_add(lost_storage_failed);
+		if (birth) {
+			stats_add(seen);
+			stats_add(lost_storage_failed);
+		}
 		return 1;
 	}
 	switch (op) {
@@ -243,6 +239,9 @@ int tcp_sockops(struct bpf_sock_ops *ctx)
 		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
 		listening(state);
+		return 1;
+	default:
+		closed(state, tp, ctx->args[0]);
 		return 1;
 	}
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);

@@ -11,7 +11,7 @@ build=(
 )
 test=(
 	libcmocka-dev clang-format clang-tidy shellcheck
-	iproute2 nftables nginx-light dnsmasq-base curl jq python3 procps util-linux
+	git iproute2 nftables nginx-light dnsmasq-base curl jq python3 procps util-linux
 )
 
 missing=()
