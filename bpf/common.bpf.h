@@ -96,6 +96,13 @@ static __always_inline struct weir_ev_stats *stats_here(void)
 			__sync_fetch_and_add(&stats_->field, 1); \
 	} while (0)
 
+/* What was lost was seen. */
+#define stats_add_lost(field)     \
+	do {                      \
+		stats_add(seen);  \
+		stats_add(field); \
+	} while (0)
+
 static __always_inline void *event_reserve(__u64 size)
 {
 	void *ev = bpf_ringbuf_reserve(&events, size, 0);
@@ -144,13 +151,6 @@ static __always_inline bool addr_eq(const __u8 a[16], const __u8 b[16])
 	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
 
 	return x[0] == y[0] && x[1] == y[1];
-}
-
-static __always_inline bool addr_is_none(const __u8 addr[16])
-{
-	const __u64 *words = (const __u64 *)addr;
-
-	return !words[0] && !words[1];
 }
 
 static __always_inline void owner_from_current(struct sk_state *state)

@@ -21,16 +21,19 @@ int sweep_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 	struct weir_ev_flow ev;
 	struct tcp_sock *tp;
+	__u8 tcp_state;
 
 	if (!sk || !state || !(state->flags & SK_ESTABLISHED))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	tcp_event_fill(&ev, state, tp, WEIR_EV_UPDATE, WEIR_EV_END_NONE, sk->__sk_common.skc_state,
-		       bpf_ktime_get_ns());
-	if (!sweep_all && ev.tx_bytes == state->reported_tx && ev.rx_bytes == state->reported_rx)
+	tcp_state = sk->__sk_common.skc_state;
+	if (!sweep_all && tcp_tx_bytes(tp, state, tcp_state) == state->reported_tx &&
+	    tcp_rx_bytes(tp) == state->reported_rx)
 		return 0;
+	tcp_event_fill(&ev, state, tp, WEIR_EV_UPDATE, WEIR_EV_END_NONE, tcp_state,
+		       bpf_ktime_get_ns());
 	/* A failed write (the buffer is full) is repeated by the kernel with the same socket. */
 	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
 		return 0;
@@ -208,8 +211,7 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	state = bpf_sk_storage_get(&sk_states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state) {
-		stats_add(seen);
-		stats_add(lost_storage_failed);
+		stats_add_lost(lost_storage_failed);
 		return 0;
 	}
 	owner_from_task(state, task, sk);

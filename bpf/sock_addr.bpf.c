@@ -25,8 +25,7 @@ static __always_inline struct sk_state *state_make(struct bpf_sock_addr *ctx)
 		return 0;
 	state = bpf_sk_storage_get(&sk_states, bsk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state) {
-		stats_add(seen);
-		stats_add(lost_storage_failed);
+		stats_add_lost(lost_storage_failed);
 	}
 	return state;
 }
@@ -165,8 +164,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 		return 1;
 	state = bpf_sk_storage_get(&sk_states, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!state) {
-		stats_add(seen);
-		stats_add(lost_storage_failed);
+		stats_add_lost(lost_storage_failed);
 		return 1;
 	}
 	state->protocol = IPPROTO_UDP;

@@ -7,9 +7,7 @@
 #include "bpf/tcp.bpf.h"
 
 enum kernel_errno {  /* include/uapi/asm-generic/errno.h */
-	ERR_EPIPE = 32,
 	ERR_ENETUNREACH = 101,
-	ERR_ECONNRESET = 104,
 	ERR_ETIMEDOUT = 110,
 	ERR_ECONNREFUSED = 111,
 	ERR_EHOSTDOWN = 112,
@@ -222,8 +220,7 @@ int tcp_sockops(struct bpf_sock_ops *ctx)
 	state = bpf_sk_storage_get(&sk_states, bsk, 0, birth ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 	if (!state) {
 		if (birth) {
-			stats_add(seen);
-			stats_add(lost_storage_failed);
+			stats_add_lost(lost_storage_failed);
 		}
 		return 1;
 	}

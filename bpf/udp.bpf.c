@@ -135,9 +135,7 @@ static __always_inline void remember_first_peer(struct sk_state *state,
 	state->local_port = key->local_port;
 }
 
-static __always_inline void exchange_begin(struct __sk_buff *skb, struct bpf_sock *sk,
-					   const struct datagram *dg,
-					   const struct weir_ev_udp_key *key,
+static __always_inline void exchange_begin(struct bpf_sock *sk, const struct weir_ev_udp_key *key,
 					   const struct weir_ev_udp *first)
 {
 	struct weir_ev_flow *ev;
@@ -148,8 +146,7 @@ static __always_inline void exchange_begin(struct __sk_buff *skb, struct bpf_soc
 		struct weir_ev_udp *udp = bpf_map_lookup_elem(&udp_flows, key);
 
 		if (!udp) {
-			stats_add(seen);
-			stats_add(lost_udp_table_full);
+			stats_add_lost(lost_udp_table_full);
 			return;
 		}
 		__sync_fetch_and_add(&udp->tx_bytes, first->tx_bytes);
@@ -288,7 +285,7 @@ static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
 		first.rx_bytes = dg.bytes;
 		first.rx_packets = dg.count;
 	}
-	exchange_begin(skb, sk, &dg, &key, &first);
+	exchange_begin(sk, &key, &first);
 	return 1;
 }
 

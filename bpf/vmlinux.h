@@ -87,7 +87,6 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
 	struct sk_buff_head sk_error_queue;
-	__u16 sk_type;
 	__u16 sk_protocol;
 	__u8 sk_userlocks : 4;
 	__u32 sk_max_ack_backlog;
@@ -96,7 +95,6 @@ struct sock {
 
 struct inet_sock {
 	struct sock sk;
-	__be16 inet_sport;
 };
 
 struct inet_connection_sock {
@@ -153,8 +151,6 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
-	__u64 session_id;
-	__u64 seq_num;
 };
 
 struct bpf_map;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/weir-agent/agent.h"
-#include "lib/log.h"
 
 void pipeline_on_flow_input(void *ctx, const struct weir_flow_input *input)
 {
