@@ -72,7 +72,7 @@ BPF_OBJECTS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,bpf/maps.bpf.c \
 	$(filter-out bpf/maps.bpf.c,$(wildcard bpf/*.bpf.c)))
 BPF_TARGET_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Wall -Wextra -Werror \
-	-Wno-unused-parameter -I. -idirafter /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+	-Wno-unused-parameter -I. -idirafter /usr/include/$(shell uname -m)-linux-gnu -MMD -MP
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(say) BPF $@
@@ -99,7 +99,7 @@ $(BUILD)/weir-agent $(BUILD)/weir:
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-include mk/test.mk mk/lint.mk mk/install.mk
+include mk/test.mk mk/fuzz.mk mk/lint.mk mk/install.mk
 
 .PHONY: deps
 deps: ## install what building and testing needs (Debian packages)

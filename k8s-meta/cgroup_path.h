@@ -6,7 +6,7 @@
 
 /** Room for a pod UID (36 characters, or a static pod's 32-digit hash) and NUL. */
 #define WEIR_POD_UID_MAX 64
-/** Room for a container id (64 hex digits) and NUL. */
+/** Room for a container id (12 to 64 hex digits) and NUL. */
 #define WEIR_CONTAINER_ID_MAX 80
 /** Room for a systemd unit name or a cgroup path, cut if longer. */
 #define WEIR_UNIT_MAX 256

@@ -53,6 +53,8 @@ def main():
     fix = paths[:1] == ["--fix"]
     bad = 0
     for path in paths[1:] if fix else paths:
+        if not path.endswith((".c", ".h")):
+            sys.exit(f"format.py: {path}: not a C file")
         with open(path, encoding="utf-8") as file:
             text = file.read()
         lines = text.splitlines()

@@ -10,7 +10,7 @@ build=(
 	libmnl-dev libjson-c-dev libwebsockets-dev libyaml-dev
 )
 test=(
-	libcmocka-dev clang-format clang-tidy shellcheck
+	libcmocka-dev libclang-rt-14-dev clang-format clang-tidy shellcheck
 	git iproute2 nftables nginx-light dnsmasq-base curl jq python3 procps util-linux
 )
 

@@ -123,8 +123,8 @@ int place_read_host_addrs(struct agent *agent)
 	}
 	n = 0;
 	for (ifa = list; ifa; ifa = ifa->ifa_next) {
-		if (ifa->ifa_addr && (ifa->ifa_addr->sa_family == AF_INET ||
-				      ifa->ifa_addr->sa_family == AF_INET6))
+		if (ifa->ifa_addr &&
+		    (ifa->ifa_addr->sa_family == AF_INET || ifa->ifa_addr->sa_family == AF_INET6))
 			addr_from_sockaddr(ifa->ifa_addr, &addrs[n++]);
 	}
 	freeifaddrs(list);

@@ -180,24 +180,27 @@ static inline unsigned int endpoint_port(const struct endpoint *ep)
 	return ntohs(*endpoint_port_be((struct endpoint *)ep));
 }
 
+struct endpoints {
+	struct endpoint *items;
+	size_t n;
+};
+
 /* A comma-separated list of ADDRESS:PORT. */
-static inline size_t endpoints_parse(const char *list, struct endpoint **ret_eps)
+static inline struct endpoints endpoints_parse(const char *list)
 {
 	char *copy = strdup(list), *rest = copy, *item;
-	struct endpoint *eps = NULL;
-	size_t n = 0;
+	struct endpoints eps = { 0 };
 
 	if (!copy)
 		die("out of memory");
 	while ((item = strsep(&rest, ","))) {
-		eps = reallocarray(eps, n + 1, sizeof(*eps));
-		if (!eps)
+		eps.items = reallocarray(eps.items, eps.n + 1, sizeof(*eps.items));
+		if (!eps.items)
 			die("out of memory");
-		eps[n++] = endpoint_parse(item);
+		eps.items[eps.n++] = endpoint_parse(item);
 	}
 	free(copy);
-	*ret_eps = eps;
-	return n;
+	return eps;
 }
 
 static inline void set_option(int fd, int level, int name, int value)

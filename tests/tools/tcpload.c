@@ -8,20 +8,19 @@
  * One thread and one epoll on either side. A request is a header that says how many bytes
  * follow, how many shall come back, and who closes how.
  */
-#include <getopt.h>
 #include <signal.h>
 
+#include "tests/tools/options.h"
 #include "tests/tools/tcpload_server.h"
 
 struct options {
-	struct endpoint *to;
-	size_t n_to;
+	struct endpoints to;
 	uint64_t connections;
 	uint64_t rate; /* per second; 0: as fast as it goes */
 	uint64_t concurrency;
 	uint64_t seed;
 	uint64_t rounds; /* requests per connection */
-	uint64_t gap_ns; /* between two of them */
+	uint64_t gap_ms; /* between two of them */
 	const char *bind;
 	uint16_t port_lo, port_hi;
 	bool only_server_fin;
@@ -163,13 +162,13 @@ static void pools_init(struct client *cl)
 {
 	size_t range = (size_t)(cl->opt.port_hi - cl->opt.port_lo) + 1;
 
-	cl->pools = calloc(cl->opt.n_to, sizeof(*cl->pools));
+	cl->pools = calloc(cl->opt.to.n, sizeof(*cl->pools));
 	if (!cl->pools)
 		die("out of memory");
 	if (!cl->opt.port_lo)
 		return;
-	cl->used = calloc(cl->opt.n_to, range);
-	for (size_t t = 0; t < cl->opt.n_to; t++) {
+	cl->used = calloc(cl->opt.to.n, range);
+	for (size_t t = 0; t < cl->opt.to.n; t++) {
 		struct pool *pool = &cl->pools[t];
 
 		pool->ports = calloc(range, sizeof(*pool->ports));
@@ -183,7 +182,7 @@ static void pools_init(struct client *cl)
 
 static void conn_bind(struct client *cl, struct conn *c)
 {
-	int family = cl->opt.to[c->target].addr.ss_family;
+	int family = cl->opt.to.items[c->target].addr.ss_family;
 	const char *any = family == AF_INET6 ? "::" : "0.0.0.0";
 	struct endpoint local;
 
@@ -212,8 +211,8 @@ static void conn_start(struct client *cl)
 	if (!c)
 		die("out of memory");
 	c->index = cl->started++;
-	c->target = c->index % cl->opt.n_to;
-	to = &cl->opt.to[c->target];
+	c->target = c->index % cl->opt.to.n;
+	to = &cl->opt.to.items[c->target];
 	c->ending = random_ending(cl);
 	if (c->ending != EMPTY)
 		conn_next_request(cl, c);
@@ -239,7 +238,7 @@ static void conn_finish(struct client *cl, struct conn *c)
 {
 	bool rst = c->ending == CLIENT_RST || c->ending == SERVER_RST;
 	char source[ENDPOINT_TEXT_MAX], destination[ENDPOINT_TEXT_MAX];
-	const struct endpoint *to = &cl->opt.to[c->target];
+	const struct endpoint *to = &cl->opt.to.items[c->target];
 
 	if (c->ending == CLIENT_RST)
 		reset(c->fd);
@@ -307,7 +306,7 @@ static bool conn_receive(struct conn *c)
 static void conn_gap(struct client *cl, struct conn *c)
 {
 	c->state = CONN_GAP;
-	c->wake_ns = now_ns() + cl->opt.gap_ns;
+	c->wake_ns = now_ns() + cl->opt.gap_ms * 1000000u;
 	c->next = NULL;
 	*cl->gap_last = c;
 	cl->gap_last = &c->next;
@@ -445,66 +444,32 @@ static void parse_ports(struct options *opt, const char *text)
 		die("--ports: not a range: '%s'", text);
 }
 
-static const struct option longopts[] = {
-	{ "to", required_argument, NULL, 't' },
-	{ "connections", required_argument, NULL, 'n' },
-	{ "rate", required_argument, NULL, 'r' },
-	{ "concurrency", required_argument, NULL, 'c' },
-	{ "seed", required_argument, NULL, 's' },
-	{ "rounds", required_argument, NULL, 'R' },
-	{ "gap-ms", required_argument, NULL, 'g' },
-	{ "bind", required_argument, NULL, 'b' },
-	{ "ports", required_argument, NULL, 'p' },
-	{ "size", required_argument, NULL, 'z' },
-	{ "server-closes", no_argument, NULL, 'S' },
-	{ "out", required_argument, NULL, 'o' },
-	{ 0 },
-};
-
-static void parse_option(struct options *opt, int letter, const char *arg)
+static void parse_options(struct options *opt, int argc, char **argv)
 {
-	switch (letter) {
-	case 't':
-		opt->n_to = endpoints_parse(arg, &opt->to);
-		return;
-	case 'n':
-		opt->connections = parse_number("--connections", arg, UINT32_MAX);
-		return;
-	case 'r':
-		opt->rate = parse_number("--rate", arg, 1000000);
-		return;
-	case 'c':
-		opt->concurrency = parse_number("--concurrency", arg, 100000);
-		return;
-	case 's':
-		opt->seed = parse_number("--seed", arg, UINT32_MAX);
-		return;
-	case 'R':
-		opt->rounds = parse_number("--rounds", arg, UINT32_MAX);
-		return;
-	case 'g':
-		opt->gap_ns = parse_number("--gap-ms", arg, 3600000) * 1000000u;
-		return;
-	case 'b':
-		opt->bind = arg;
-		return;
-	case 'p':
-		parse_ports(opt, arg);
-		return;
-	case 'z':
-		opt->size = parse_number("--size", arg, MAX_BODY);
-		return;
-	case 'S':
-		opt->only_server_fin = true;
-		return;
-	case 'o':
-		opt->out = fopen(arg, "we");
-		if (!opt->out)
-			die("%s: %s", arg, strerror(errno));
-		return;
-	default:
-		exit(2);
-	}
+	const char *ports = NULL;
+	const struct option options[] = {
+		{ "--to", .endpoints = &opt->to },
+		{ "--connections", .number = &opt->connections, .max = UINT32_MAX },
+		{ "--rate", .number = &opt->rate, .max = 1000000 },
+		{ "--concurrency", .number = &opt->concurrency, .max = 100000 },
+		{ "--seed", .number = &opt->seed, .max = UINT32_MAX },
+		{ "--rounds", .number = &opt->rounds, .max = UINT32_MAX },
+		{ "--gap-ms", .number = &opt->gap_ms, .max = 3600000 },
+		{ "--bind", .text = &opt->bind },
+		{ "--ports", .text = &ports },
+		{ "--size", .number = &opt->size, .max = MAX_BODY },
+		{ "--server-closes", .flag = &opt->only_server_fin },
+		{ "--out", .out = &opt->out },
+		{ 0 },
+	};
+
+	options_parse(options, argc, argv);
+	if (ports)
+		parse_ports(opt, ports);
+	if (!opt->to.n || !opt->rounds || !opt->concurrency)
+		die("usage: tcpload client --to ADDRESS:PORT[,...] [--connections N] [--rate R] "
+		    "[--concurrency C] [--seed S] [--rounds N --gap-ms MS] [--bind ADDRESS] "
+		    "[--ports LO-HI] [--size BYTES] [--server-closes] [--out FILE]");
 }
 
 static int client(int argc, char **argv)
@@ -512,14 +477,8 @@ static int client(int argc, char **argv)
 	struct client cl = {
 		.opt = { .connections = 1, .concurrency = 64, .rounds = 1, .size = UINT64_MAX },
 	};
-	int letter;
 
-	while ((letter = getopt_long(argc, argv, "", longopts, NULL)) != -1)
-		parse_option(&cl.opt, letter, optarg);
-	if (!cl.opt.n_to || !cl.opt.rounds || !cl.opt.concurrency)
-		die("usage: tcpload client --to ADDRESS:PORT[,...] [--connections N] [--rate R] "
-		    "[--concurrency C] [--seed S] [--rounds N --gap-ms MS] [--bind ADDRESS] "
-		    "[--ports LO-HI] [--size BYTES] [--server-closes] [--out FILE]");
+	parse_options(&cl.opt, argc, argv);
 	if (raise_nofile(cl.opt.concurrency + 64) < cl.opt.concurrency + 64)
 		die("--concurrency: more than the limit on open files allows");
 	random_seed(&cl.random, cl.opt.seed);
@@ -527,8 +486,7 @@ static int client(int argc, char **argv)
 	cl.epoll = epoll_create1(EPOLL_CLOEXEC);
 	pools_init(&cl);
 	client_loop(&cl);
-	if (cl.opt.out && fclose(cl.opt.out))
-		die("--out: %s", strerror(errno));
+	out_close(cl.opt.out);
 	return 0;
 }
 

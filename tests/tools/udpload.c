@@ -8,10 +8,9 @@
  * Every request says how long the answer shall be. connected and unconnected use a socket per
  * exchange; shared sends all of them through one unconnected socket, target by target.
  */
-#include <getopt.h>
 #include <poll.h>
 
-#include "tests/tools/common.h"
+#include "tests/tools/options.h"
 
 #define MAGIC 0x57554c31u
 #define MAX_SIZE 1400
@@ -80,8 +79,7 @@ enum mode {
 };
 
 struct options {
-	struct endpoint *to;
-	size_t n_to;
+	struct endpoints to;
 	enum mode mode;
 	uint64_t exchanges;
 	uint64_t seed;
@@ -167,7 +165,7 @@ static void run_exchanges(const struct options *opt)
 	random_seed(&random, opt->seed);
 	for (uint64_t i = 0; i < opt->exchanges; i++) {
 		struct exchange x = {
-			.to = &opt->to[i % opt->n_to],
+			.to = &opt->to.items[i % opt->to.n],
 			.connected = opt->mode == CONNECTED,
 			.start_ns = wall_ns(),
 		};
@@ -183,19 +181,21 @@ static void run_exchanges(const struct options *opt)
 
 static void run_shared(const struct options *opt)
 {
-	struct exchange *all = calloc(opt->n_to, sizeof(*all));
+	struct exchange *all = calloc(opt->to.n, sizeof(*all));
 	uint64_t random;
 	int fd;
 
 	if (!all)
 		die("out of memory");
 	random_seed(&random, opt->seed);
-	fd = open_socket(&opt->to[0], false);
-	for (size_t t = 0; t < opt->n_to; t++)
-		all[t] = (struct exchange){ .fd = fd, .to = &opt->to[t], .start_ns = wall_ns() };
+	fd = open_socket(&opt->to.items[0], false);
+	for (size_t t = 0; t < opt->to.n; t++)
+		all[t] = (struct exchange){ .fd = fd,
+					    .to = &opt->to.items[t],
+					    .start_ns = wall_ns() };
 	for (uint64_t i = 0; i < opt->exchanges; i++)
-		exchange_round(&all[i % opt->n_to], &random);
-	for (size_t t = 0; t < opt->n_to && t < opt->exchanges; t++)
+		exchange_round(&all[i % opt->to.n], &random);
+	for (size_t t = 0; t < opt->to.n && t < opt->exchanges; t++)
 		exchange_write(opt, &all[t]);
 	close(fd);
 	free(all);
@@ -224,58 +224,37 @@ static enum mode parse_mode(const char *text)
 	die("--mode: '%s'", text);
 }
 
-static const struct option longopts[] = {
-	{ "to", required_argument, NULL, 't' },
-	{ "mode", required_argument, NULL, 'm' },
-	{ "exchanges", required_argument, NULL, 'n' },
-	{ "seed", required_argument, NULL, 's' },
-	{ "from", required_argument, NULL, 'f' },
-	{ "out", required_argument, NULL, 'o' },
-	{ 0 },
-};
-
-static void parse_option(struct options *opt, int letter, const char *arg)
+static void parse_options(struct options *opt, int argc, char **argv)
 {
-	switch (letter) {
-	case 't':
-		opt->n_to = endpoints_parse(arg, &opt->to);
-		return;
-	case 'm':
-		opt->mode = parse_mode(arg);
-		return;
-	case 'n':
-		opt->exchanges = parse_number("--exchanges", arg, UINT32_MAX);
-		return;
-	case 's':
-		opt->seed = parse_number("--seed", arg, UINT32_MAX);
-		return;
-	case 'f':
-		parse_from(opt, arg);
-		return;
-	case 'o':
-		opt->out = fopen(arg, "we");
-		if (!opt->out)
-			die("%s: %s", arg, strerror(errno));
-		return;
-	default:
-		exit(2);
-	}
+	const char *mode = "connected", *from = NULL;
+	const struct option options[] = {
+		{ "--to", .endpoints = &opt->to },
+		{ "--mode", .text = &mode },
+		{ "--exchanges", .number = &opt->exchanges, .max = UINT32_MAX },
+		{ "--seed", .number = &opt->seed, .max = UINT32_MAX },
+		{ "--from", .text = &from },
+		{ "--out", .out = &opt->out },
+		{ 0 },
+	};
+
+	options_parse(options, argc, argv);
+	opt->mode = parse_mode(mode);
+	if (from)
+		parse_from(opt, from);
+	if (!opt->to.n)
+		die("usage: udpload client --to ADDRESS:PORT[,...] --mode "
+		    "connected|unconnected|shared [--exchanges N] [--seed S] "
+		    "[--from ADDRESS4,ADDRESS6] [--out FILE]");
+	if (opt->out && opt->mode != CONNECTED && !from)
+		die("--out needs --from: an unconnected socket does not know its address");
 }
 
 static int client(int argc, char **argv)
 {
 	struct options opt = { .exchanges = 1 };
 	uint64_t begin = now_ns(), took;
-	int letter;
 
-	while ((letter = getopt_long(argc, argv, "", longopts, NULL)) != -1)
-		parse_option(&opt, letter, optarg);
-	if (!opt.n_to)
-		die("usage: udpload client --to ADDRESS:PORT[,...] --mode "
-		    "connected|unconnected|shared [--exchanges N] [--seed S] "
-		    "[--from ADDRESS4,ADDRESS6] [--out FILE]");
-	if (opt.out && opt.mode != CONNECTED && !opt.from[0].len && !opt.from[1].len)
-		die("--out needs --from: an unconnected socket does not know its address");
+	parse_options(&opt, argc, argv);
 	if (opt.mode == SHARED)
 		run_shared(&opt);
 	else
@@ -283,8 +262,7 @@ static int client(int argc, char **argv)
 	took = now_ns() - begin;
 	printf("exchanges=%llu seconds=%.3f rate=%.0f\n", (unsigned long long)opt.exchanges,
 	       (double)took / 1e9, (double)opt.exchanges * 1e9 / (double)took);
-	if (opt.out && fclose(opt.out))
-		die("--out: %s", strerror(errno));
+	out_close(opt.out);
 	return 0;
 }
 

@@ -4,21 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export BUILD=${BUILD:-build}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-number=0
-failed=0
+. tests/lib/tap.sh
 
-# report NAME STATUS: a result, and on failure what is in the log.
-report() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		sed 's/^/# /' "$work/log"
-		failed=1
-	fi
+options_doc() {
+	scripts/gen-options-doc.sh | diff -u docs/options.md -
 }
 
 # flags_of PAGE COMMAND...: flags of the command's --help that the man page does not have.
@@ -37,16 +26,11 @@ flags_of() {
 	[ "$found" -gt 2 ] && return "$status"
 }
 
-echo 1..4
-status=0
-scripts/gen-options-doc.sh > "$work/options.md"
-diff -u docs/options.md "$work/options.md" > "$work/log" || status=$?
-report "docs/options.md is what scripts/gen-options-doc.sh makes" "$status"
+tap_check "docs/options.md is what scripts/gen-options-doc.sh makes" options_doc
 
 for pair in "weir.1 weir observe" "weir.1 weir status" "weir-agent.8 weir-agent"; do
 	read -r page program argument <<< "$pair"
-	status=0
-	flags_of "docs/man/$page" "$BUILD/$program" ${argument:+"$argument"} > "$work/log" || status=$?
-	report "docs/man/$page has every flag of $program${argument:+ $argument}" "$status"
+	tap_check "docs/man/$page has every flag of $program${argument:+ $argument}" \
+		flags_of "docs/man/$page" "$BUILD/$program" ${argument:+"$argument"}
 done
-exit "$failed"
+tap_done

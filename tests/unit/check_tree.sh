@@ -4,30 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
+. tests/lib/tap.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-number=0
-failed=0
-
-# report NAME STATUS
-report() {
-	number=$((number + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		sed 's/^/# /' "$work/log"
-		failed=1
-	fi
-}
-
-# accepts NAME COMMAND...
-accepts() {
-	local name=$1 status=0
-	shift
-	"$@" > "$work/log" 2>&1 || status=$?
-	report "$name" "$status"
-}
 
 # sample FILE LINE...: a tree that holds one file.
 sample() {
@@ -39,28 +18,28 @@ sample() {
 	printf '%s\n' "$@" > "$work/tree/$file"
 }
 
-# catches NAME SCRIPT WANT: the script fails on the sample tree and says WANT.
+# refuses SCRIPT WANT: the script fails on the sample tree and says WANT.
+refuses() {
+	local said status=0
+	said=$("scripts/$1" "$work/tree" 2>&1) || status=$?
+	echo "$said"
+	echo "status $status, wanted: $2"
+	[ "$status" -ne 0 ] && grep -qF -- "$2" <<< "$said"
+}
+
+# catches NAME SCRIPT WANT
 catches() {
-	local name=$1 script=$2 want=$3 status=0
-	"scripts/$script" "$work/tree" > "$work/log" 2>&1 || status=$?
-	if [ "$status" -ne 0 ] && grep -qF -- "$want" "$work/log"; then
-		report "$name" 0
-	else
-		echo "status $status, wanted: $want" >> "$work/log"
-		report "$name" 1
-	fi
+	tap_check "$1" refuses "$2" "$3"
 }
 
 # passes NAME SCRIPT: the script has nothing against the sample tree.
 passes() {
-	accepts "$1" "scripts/$2" "$work/tree"
+	tap_check "$1" "scripts/$2" "$work/tree"
 }
 
-echo 1..25
-
-accepts "every folder includes only what it may" scripts/check-includes.sh
-accepts "every header compiles alone" scripts/check-headers.sh
-accepts "every file names its licence" scripts/check-spdx.sh
+tap_check "every folder includes only what it may" scripts/check-includes.sh
+tap_check "every header compiles alone" scripts/check-headers.sh
+tap_check "every file names its licence" scripts/check-spdx.sh
 
 sample flow/a.c '#include "flow/a.h"' '#include "lib/map.h"' '#include <string.h>'
 passes "includes: flow may use lib" check-includes.sh
@@ -109,4 +88,4 @@ catches "licences: a source without one" check-spdx.sh 'lib/a.c: no SPDX-License
 sample lib/a.c '/* SPDX-License-Identifier: MIT */'
 catches "licences: one whose text is missing" check-spdx.sh 'lib/a.c: LICENSES/MIT.txt is missing'
 
-exit "$failed"
+tap_done

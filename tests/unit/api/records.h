@@ -23,6 +23,11 @@
 
 #define WEIRT_REFS 1000000
 
+/* What an identity that is no pod has of a pod. */
+#define WEIRT_NO_POD                                                                           \
+	.namespace_ = "", .pod_name = "", .pod_uid = "", .container = "", .workload_name = "", \
+	.workload_kind = ""
+
 static const char *const weirt_frontend_labels[] = { "k8s:app=frontend", "k8s:tier=web" };
 static const char *const weirt_cart_labels[] = { "k8s:app=cart" };
 static const char *const weirt_host_labels[] = { "reserved:host" };
@@ -63,12 +68,7 @@ static __attribute__((unused)) struct weir_identity weirt_host = {
 	.refs = WEIRT_REFS,
 	.kind = WEIR_IDENTITY_HOST,
 	.numeric = 1,
-	.namespace_ = "",
-	.pod_name = "",
-	.pod_uid = "",
-	.container = "",
-	.workload_name = "",
-	.workload_kind = "",
+	WEIRT_NO_POD,
 	.node_name = "node-a",
 	.unit = "ssh.service",
 	.labels = weirt_host_labels,
@@ -78,12 +78,7 @@ static __attribute__((unused)) struct weir_identity weirt_host = {
 static __attribute__((unused)) struct weir_identity weirt_unknown = {
 	.refs = WEIRT_REFS,
 	.kind = WEIR_IDENTITY_UNKNOWN,
-	.namespace_ = "",
-	.pod_name = "",
-	.pod_uid = "",
-	.container = "",
-	.workload_name = "",
-	.workload_kind = "",
+	WEIRT_NO_POD,
 	.node_name = "",
 	.unit = "",
 };

@@ -9,59 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "lib/cleanup.h"
-#include "lib/time.h"
-
-/* No test may hang: the loop of each is stopped by this, and "late" says that it was. */
-#define GUARD_NS (20 * WEIR_NS_PER_SEC)
-
-struct fixture {
-	struct weir_loop *loop;
-	struct weir_loop_timer *guard;
-	bool late;
-};
-
-static void on_guard(void *ctx)
-{
-	struct fixture *f = ctx;
-
-	f->late = true;
-	weir_loop_stop(f->loop);
-}
-
-static int setup(void **state)
-{
-	static struct fixture fixture;
-
-	fixture = (struct fixture){ 0 };
-	assert_int_equal(weir_loop_new(&fixture.loop), 0);
-	assert_int_equal(weir_loop_timer_new(fixture.loop, on_guard, &fixture, &fixture.guard), 0);
-	weir_loop_timer_set(fixture.guard, GUARD_NS);
-	*state = &fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	weir_loop_timer_free(&f->guard);
-	weir_loop_free(&f->loop);
-	assert_null(f->loop);
-	return 0;
-}
-
-static void run_in_time(struct fixture *f)
-{
-	assert_int_equal(weir_loop_run(f->loop), 0);
-	assert_false(f->late);
-}
+#include "tests/unit/lib/loop_fixture.h"
 
 /* What one descriptor's callback saw. */
 struct watcher {
@@ -97,22 +46,6 @@ static void add(struct fixture *f, struct watcher *w, int fd)
 	w->f = f;
 	w->fd = fd;
 	assert_int_equal(weir_loop_add_fd(f->loop, fd, on_readable, w, &w->handle), 0);
-}
-
-static void stop_loop(void *ctx)
-{
-	weir_loop_stop(ctx);
-}
-
-static void run_for(struct fixture *f, uint64_t ns)
-{
-	struct weir_loop_timer *timer = NULL;
-
-	assert_int_equal(weir_loop_timer_new(f->loop, stop_loop, f->loop, &timer), 0);
-	weir_loop_timer_set(timer, ns);
-	run_in_time(f);
-	weir_loop_timer_free(&timer);
-	assert_null(timer);
 }
 
 /* --- descriptors --- */
@@ -345,165 +278,6 @@ static void busy_descriptor_does_not_starve_timers(void **state)
 	(void)close(fd);
 }
 
-/* --- timers --- */
-
-struct order {
-	struct fixture *f;
-	char fired[16];
-	size_t count, stop_at;
-};
-
-struct step {
-	struct order *order;
-	struct weir_loop_timer *timer;
-	char name;
-	uint64_t set_ns, fired_ns;
-};
-
-static void on_step(void *ctx)
-{
-	struct step *step = ctx;
-	struct order *order = step->order;
-
-	step->fired_ns = weir_time_mono_ns();
-	order->fired[order->count++] = step->name;
-	if (order->count == order->stop_at)
-		weir_loop_stop(order->f->loop);
-}
-
-static void make_steps(struct order *order, struct step *steps, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		steps[i] = (struct step){ .order = order, .name = (char)('a' + i) };
-		assert_int_equal(
-			weir_loop_timer_new(order->f->loop, on_step, &steps[i], &steps[i].timer),
-			0);
-	}
-}
-
-static void free_steps(struct step *steps, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		weir_loop_timer_free(&steps[i].timer);
-}
-
-static void set_step(struct step *step, uint64_t after_ns)
-{
-	step->set_ns = weir_time_mono_ns() + after_ns;
-	weir_loop_timer_set(step->timer, after_ns);
-}
-
-static void timers_fire_in_order_and_not_early(void **state)
-{
-	struct order order = { .f = *state, .stop_at = 4 };
-	struct step steps[4];
-
-	make_steps(&order, steps, 4);
-	set_step(&steps[0], 30 * WEIR_NS_PER_MS);
-	set_step(&steps[1], 10 * WEIR_NS_PER_MS + 1);
-	set_step(&steps[2], 0);
-	set_step(&steps[3], 700 * WEIR_NS_PER_US);
-	run_in_time(*state);
-	assert_string_equal(order.fired, "cdba");
-	for (size_t i = 0; i < 4; i++)
-		assert_true(steps[i].fired_ns >= steps[i].set_ns);
-	free_steps(steps, 4);
-}
-
-static void cancelled_and_freed_timers_do_not_fire(void **state)
-{
-	struct order order = { .f = *state, .stop_at = 1 };
-	struct step steps[4];
-
-	make_steps(&order, steps, 4);
-	set_step(&steps[0], 1 * WEIR_NS_PER_MS);
-	set_step(&steps[1], 2 * WEIR_NS_PER_MS);
-	set_step(&steps[2], 20 * WEIR_NS_PER_MS);
-	weir_loop_timer_cancel(steps[3].timer);
-	weir_loop_timer_cancel(steps[0].timer);
-	weir_loop_timer_cancel(steps[0].timer);
-	weir_loop_timer_free(&steps[1].timer);
-	run_in_time(*state);
-	assert_string_equal(order.fired, "c");
-	free_steps(steps, 4);
-}
-
-static void setting_again_replaces(void **state)
-{
-	struct order order = { .f = *state, .stop_at = 2 };
-	struct step steps[2];
-
-	make_steps(&order, steps, 2);
-	set_step(&steps[0], 1 * WEIR_NS_PER_MS);
-	set_step(&steps[1], 10 * WEIR_NS_PER_MS);
-	set_step(&steps[0], 20 * WEIR_NS_PER_MS);
-	run_in_time(*state);
-	assert_string_equal(order.fired, "ba");
-	free_steps(steps, 2);
-}
-
-static void unreachable_future_does_not_overflow(void **state)
-{
-	struct order order = { .f = *state, .stop_at = 1 };
-	struct step steps[2];
-
-	make_steps(&order, steps, 2);
-	weir_loop_timer_set(steps[0].timer, UINT64_MAX);
-	set_step(&steps[1], WEIR_NS_PER_MS);
-	run_in_time(*state);
-	assert_string_equal(order.fired, "b");
-	free_steps(steps, 2);
-}
-
-struct chain {
-	struct fixture *f;
-	struct weir_loop_timer *timer, *victim;
-	unsigned int left;
-};
-
-static void on_chain(void *ctx)
-{
-	struct chain *chain = ctx;
-
-	weir_loop_timer_free(&chain->victim);
-	if (--chain->left) {
-		weir_loop_timer_set(chain->timer, 0);
-		return;
-	}
-	weir_loop_timer_free(&chain->timer);
-	weir_loop_stop(chain->f->loop);
-}
-
-static void callback_may_set_and_free_timers(void **state)
-{
-	struct chain chain = { .f = *state, .left = 1000 };
-	struct order order = { .f = *state };
-	struct step victim;
-
-	make_steps(&order, &victim, 1);
-	chain.victim = TAKE_PTR(victim.timer);
-	assert_int_equal(weir_loop_timer_new(chain.f->loop, on_chain, &chain, &chain.timer), 0);
-	weir_loop_timer_set(chain.timer, 0);
-	weir_loop_timer_set(chain.victim, 0);
-	run_in_time(*state);
-	assert_int_equal(order.count, 0);
-	assert_int_equal(chain.left, 0);
-	assert_null(chain.timer);
-}
-
-static void idle_loop_sleeps_until_the_timer(void **state)
-{
-	struct rusage before, after;
-	long switches;
-
-	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
-	run_for(*state, 200 * WEIR_NS_PER_MS);
-	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
-	/* One sleep, and libwebsockets' own few. */
-	switches = after.ru_nvcsw - before.ru_nvcsw;
-	assert_in_range(switches, 1, 20);
-}
-
 /* --- stopping --- */
 
 static void stop_before_run_ends_it_once(void **state)
@@ -574,28 +348,21 @@ static void free_closes_every_descriptor(void **state)
 
 int main(void)
 {
-#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(pipe_is_level_triggered),
-		T(closed_pipe_is_read_to_its_end),
-		T(epoll_descriptor_wakes_the_loop),
-		T(removed_descriptor_is_silent_and_still_open),
-		T(descriptor_closed_by_its_owner_can_be_removed),
-		T(paused_descriptor_costs_nothing),
-		T(callback_may_silence_any_descriptor),
-		T(regular_file_is_refused),
-		T(many_descriptors_are_all_served),
-		T(busy_descriptor_does_not_starve_timers),
-		T(timers_fire_in_order_and_not_early),
-		T(cancelled_and_freed_timers_do_not_fire),
-		T(setting_again_replaces),
-		T(unreachable_future_does_not_overflow),
-		T(callback_may_set_and_free_timers),
-		T(idle_loop_sleeps_until_the_timer),
-		T(stop_before_run_ends_it_once),
-		T(signal_stops_the_loop),
-		T(broken_pipe_does_not_kill),
-		T(free_closes_every_descriptor),
+		loop_test(pipe_is_level_triggered),
+		loop_test(closed_pipe_is_read_to_its_end),
+		loop_test(epoll_descriptor_wakes_the_loop),
+		loop_test(removed_descriptor_is_silent_and_still_open),
+		loop_test(descriptor_closed_by_its_owner_can_be_removed),
+		loop_test(paused_descriptor_costs_nothing),
+		loop_test(callback_may_silence_any_descriptor),
+		loop_test(regular_file_is_refused),
+		loop_test(many_descriptors_are_all_served),
+		loop_test(busy_descriptor_does_not_starve_timers),
+		loop_test(stop_before_run_ends_it_once),
+		loop_test(signal_stops_the_loop),
+		loop_test(broken_pipe_does_not_kill),
+		loop_test(free_closes_every_descriptor),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
