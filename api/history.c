@@ -3,15 +3,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "lib/cleanup.h"
+#include "lib/pages.h"
 
 #define MIN_RECORDS 64
+#define CACHE_LINE 64
 
 struct weir_history {
 	struct weir_record *slots;
 	size_t capacity;
+	size_t at;      /* the slot of @next */
 	uint64_t next;
 };
 
@@ -23,19 +25,20 @@ static struct weir_record *slot_of(const struct weir_history *history, uint64_t 
 int weir_history_new(size_t bytes, struct weir_history **ret_history)
 {
 	_cleanup_free_ struct weir_history *history = calloc(1, sizeof(*history));
+	void *slots;
+	int r;
 
 	if (!history)
 		return -ENOMEM;
-	history->next = 1;
 	history->capacity = bytes / sizeof(*history->slots);
 	if (history->capacity < MIN_RECORDS)
 		history->capacity = MIN_RECORDS;
-	/* Private anonymous pages cost nothing until a record is written to them. */
-	history->slots =
-		mmap(NULL, history->capacity * sizeof(*history->slots), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (history->slots == MAP_FAILED)
-		return -ENOMEM;
+	history->next = 1;
+	history->at = 1;
+	r = weir_pages_new(history->capacity * sizeof(*history->slots), &slots);
+	if (r < 0)
+		return r;
+	history->slots = slots;
 	*ret_history = TAKE_PTR(history);
 	return 0;
 }
@@ -48,24 +51,39 @@ void weir_history_free(struct weir_history **history)
 		return;
 	for (uint64_t seq = weir_history_first(h); seq < h->next; seq++)
 		weir_record_done(slot_of(h, seq));
-	(void)munmap(h->slots, h->capacity * sizeof(*h->slots));
+	weir_pages_free(h->slots, h->capacity * sizeof(*h->slots));
 	free(h);
 	*history = NULL;
 }
 
-void weir_history_push(struct weir_history *history, struct weir_record *record)
+/* Nobody has looked at the oldest record for as long as the ring is, so it is in no cache. */
+static void fetch(const struct weir_record *slot)
 {
-	struct weir_record *slot = slot_of(history, history->next);
+	for (size_t line = 0; line < sizeof(*slot); line += CACHE_LINE)
+		__builtin_prefetch((const uint8_t *)slot + line, 1);
+}
+
+struct weir_record *weir_history_add(struct weir_history *history)
+{
+	struct weir_record *slot = &history->slots[history->at];
 
 	if (history->next > history->capacity)
 		weir_record_done(slot);
-	*slot = *record;
+	history->next++;
+	if (++history->at == history->capacity)
+		history->at = 0;
+	fetch(&history->slots[history->at]);
+	return slot;
+}
+
+void weir_history_push(struct weir_history *history, struct weir_record *record)
+{
+	*weir_history_add(history) = *record;
 	if (record->kind == WEIR_RECORD_FLOW) {
 		record->source = NULL;
 		record->destination = NULL;
 		record->service = NULL;
 	}
-	history->next++;
 }
 
 uint64_t weir_history_first(const struct weir_history *history)

@@ -23,6 +23,13 @@ void weir_history_free(struct weir_history **history);
 /** weir_history_push() - append; takes over the record's references; the oldest may go. */
 void weir_history_push(struct weir_history *history, struct weir_record *record);
 
+/**
+ * weir_history_add() - append a record that is composed where it will lie; the oldest may go.
+ *
+ * Returns what the caller has to set in full, and at once: it counts already, and is any old bytes.
+ */
+struct weir_record *weir_history_add(struct weir_history *history);
+
 /** The oldest sequence number still held, and the one the next push will get. Equal: empty. */
 uint64_t weir_history_first(const struct weir_history *history);
 uint64_t weir_history_next(const struct weir_history *history);

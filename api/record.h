@@ -16,7 +16,8 @@ enum weir_record_kind {
 /** Where records can be lost; each has its counter, its name in status and in lost_events. */
 enum weir_loss {
 	WEIR_LOSS_RINGBUF_FULL,      /* kernel: the ring buffer had no room */
-	WEIR_LOSS_STORAGE_FAILED,    /* kernel: no memory for a socket's sk_storage */
+	WEIR_LOSS_STORAGE_FAILED,    /* kernel: no memory to remember a UDP socket's owner */
+	WEIR_LOSS_TCP_TABLE_FULL,    /* kernel: a connection the TCP map had no room for */
 	WEIR_LOSS_UDP_TABLE_FULL,    /* kernel: a datagram of a flow the UDP map had no room for */
 	WEIR_LOSS_BAD_EVENT,         /* agent: a ring record of wrong length, version or content */
 	WEIR_LOSS_NO_MEMORY,         /* agent: allocation failed in the correlator or history */

@@ -52,52 +52,56 @@ static void addr_decode(struct weir_addr *dst, const __u8 src[16])
 	memcpy(dst->bytes, src, sizeof(dst->bytes));
 }
 
-static bool values_exist(const struct weir_ev_flow *ev)
+/* A record read where it lies, at any alignment: to copy it first would be to copy it twice. */
+struct flow_record {
+	struct weir_ev_flow ev;
+} __attribute__((packed, may_alias));
+
+static bool values_exist(const struct flow_record *record)
 {
-	return ev->kind <= WEIR_EV_FOUND && ev->role <= WEIR_EV_ROLE_SERVER &&
-	       ev->end_reason <= WEIR_EV_END_IDLE &&
-	       (ev->protocol == IPPROTO_TCP || ev->protocol == IPPROTO_UDP);
+	return record->ev.kind <= WEIR_EV_FOUND && record->ev.role <= WEIR_EV_ROLE_SERVER &&
+	       record->ev.end_reason <= WEIR_EV_END_IDLE &&
+	       (record->ev.protocol == IPPROTO_TCP || record->ev.protocol == IPPROTO_UDP);
 }
 
 int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 {
 	struct weir_flow_input *in = ret_input;
-	struct weir_ev_flow ev;
+	const struct flow_record *record = data;
 
-	memcpy(&ev, data, sizeof(ev));
-	if (!values_exist(&ev))
+	if (!values_exist(record))
 		return -EBADMSG;
-	in->kind = (enum weir_input_kind)ev.kind;
-	in->role = (enum weir_role)ev.role;
-	in->end_reason = (enum weir_end_reason)ev.end_reason;
-	in->protocol = ev.protocol;
-	in->established = ev.hdr.flags & WEIR_EV_ESTABLISHED;
-	in->time_ns = ev.hdr.ts_ns;
-	in->opened_ns = ev.opened_ns;
-	in->established_ns = ev.established_ns;
-	in->isn_local = ev.isn_local;
-	in->isn_remote = ev.isn_remote;
-	addr_decode(&in->local, ev.local);
-	addr_decode(&in->remote, ev.remote);
-	addr_decode(&in->asked, ev.asked);
-	addr_decode(&in->backend, ev.backend);
-	in->local_port = ev.local_port;
-	in->remote_port = ev.remote_port;
-	in->asked_port = ev.asked_port;
-	in->backend_port = ev.backend_port;
-	in->end.cgroup_id = ev.cgroup_id;
-	in->end.cookie = ev.cookie;
-	in->end.netns = ev.netns;
-	in->end.pid = ev.pid;
-	memcpy(in->end.comm, ev.comm, sizeof(in->end.comm));
+	in->kind = (enum weir_input_kind)record->ev.kind;
+	in->role = (enum weir_role)record->ev.role;
+	in->end_reason = (enum weir_end_reason)record->ev.end_reason;
+	in->protocol = record->ev.protocol;
+	in->established = record->ev.hdr.flags & WEIR_EV_ESTABLISHED;
+	in->time_ns = record->ev.hdr.ts_ns;
+	in->opened_ns = record->ev.opened_ns;
+	in->established_ns = record->ev.established_ns;
+	in->isn_local = record->ev.isn_local;
+	in->isn_remote = record->ev.isn_remote;
+	addr_decode(&in->local, record->ev.local);
+	addr_decode(&in->remote, record->ev.remote);
+	addr_decode(&in->asked, record->ev.asked);
+	addr_decode(&in->backend, record->ev.backend);
+	in->local_port = record->ev.local_port;
+	in->remote_port = record->ev.remote_port;
+	in->asked_port = record->ev.asked_port;
+	in->backend_port = record->ev.backend_port;
+	in->end.cgroup_id = record->ev.cgroup_id;
+	in->end.cookie = record->ev.cookie;
+	in->end.netns = record->ev.netns;
+	in->end.pid = record->ev.pid;
+	memcpy(in->end.comm, record->ev.comm, sizeof(in->end.comm));
 	in->end.comm[sizeof(in->end.comm) - 1] = '\0';
-	in->counts.tx_bytes = ev.tx_bytes;
-	in->counts.rx_bytes = ev.rx_bytes;
-	in->counts.tx_packets = ev.tx_packets;
-	in->counts.rx_packets = ev.rx_packets;
-	in->counts.retransmits = ev.retransmits;
-	in->counts.rtt_us = ev.rtt_us;
-	in->counts.rtt_min_us = ev.rtt_min_us;
+	in->counts.tx_bytes = record->ev.tx_bytes;
+	in->counts.rx_bytes = record->ev.rx_bytes;
+	in->counts.tx_packets = record->ev.tx_packets;
+	in->counts.rx_packets = record->ev.rx_packets;
+	in->counts.retransmits = record->ev.retransmits;
+	in->counts.rtt_us = record->ev.rtt_us;
+	in->counts.rtt_min_us = record->ev.rtt_min_us;
 	return 0;
 }
 

@@ -259,7 +259,7 @@ static int learn_addresses(struct weir_connection *conn, struct weir_facts_table
 {
 	int r = 0;
 
-	if (!is_unspecified(&in->local))
+	if (!is_at(conn, side, &in->local, in->local_port) && !is_unspecified(&in->local))
 		r = weir_connection_set_addr(conn, facts, side, &in->local, in->local_port);
 	if (r < 0 || (conn->known & BIT(!side)))
 		return r;
@@ -277,38 +277,59 @@ static void learn_role(struct weir_connection *conn, int side, enum weir_role ro
 	conn->dirty = 1;
 }
 
+/* Most inputs of an end say of its process what the first one did. */
+static bool is_process(const struct weir_facts *known, const struct weir_flow_end *end)
+{
+	return known->cgroup_id == end->cgroup_id && known->pid == end->pid &&
+	       known->netns == end->netns && !memcmp(known->comm, end->comm, sizeof(known->comm));
+}
+
+static void learn_process(struct weir_facts *facts, const struct weir_flow_end *end)
+{
+	if (end->cgroup_id)
+		facts->cgroup_id = end->cgroup_id;
+	if (end->pid)
+		facts->pid = end->pid;
+	/* A socket never changes its namespace, and the key of a loopback exchange has it. */
+	if (!facts->netns)
+		facts->netns = end->netns;
+	if (end->comm[0]) {
+		memset(facts->comm, 0, sizeof(facts->comm));
+		memcpy(facts->comm, end->comm, strnlen(end->comm, sizeof(facts->comm) - 1));
+	}
+}
+
 static int learn_facts(struct weir_connection *conn, struct weir_facts_table *facts, int side,
 		       const struct weir_flow_input *in, bool is_new)
 {
-	struct weir_facts want = { 0 };
-	bool same = false;
-	int r;
+	static const struct weir_addr none;
+	const struct weir_facts *known = weir_facts_at(facts, is_new ? 0 : conn->end[side].facts);
+	const struct weir_addr *asked = &known->asked;
+	uint16_t port = known->asked_port;
+	bool is_source = conn->source == (unsigned)side;
+	bool same = false, tells;
 
-	if (!is_new)
-		want = *weir_facts_at(facts, conn->end[side].facts);
-	if (in->end.cgroup_id)
-		want.cgroup_id = in->end.cgroup_id;
-	if (in->end.pid)
-		want.pid = in->end.pid;
-	/* A socket never changes its namespace, and the key of a loopback exchange has it. */
-	if (!want.netns)
-		want.netns = in->end.netns;
-	if (in->end.comm[0]) {
-		memset(want.comm, 0, sizeof(want.comm));
-		memcpy(want.comm, in->end.comm, strnlen(in->end.comm, sizeof(want.comm) - 1));
-	}
 	if (in->role != WEIR_ROLE_SERVER && !weir_addr_is_none(&in->asked)) {
-		same = conn->source == (unsigned)side && in->asked_port == conn->port[!side] &&
-		       weir_addr_eq(&in->asked, &conn->addr[!side]);
-		want.asked = same ? (struct weir_addr){ { 0 } } : in->asked;
-		want.asked_port = same ? 0 : in->asked_port;
+		same = is_source && is_at(conn, !side, &in->asked, in->asked_port);
+		asked = same ? &none : &in->asked;
+		port = same ? 0 : in->asked_port;
 	}
-	r = replace_facts(conn, facts, side, &want);
-	if (r < 0)
-		return r;
+	tells = !weir_addr_is_none(asked);
+	if (is_new || !is_process(known, &in->end) || port != known->asked_port ||
+	    !weir_addr_eq(asked, &known->asked)) {
+		struct weir_facts want = *known;
+		int r;
+
+		learn_process(&want, &in->end);
+		want.asked = *asked;
+		want.asked_port = port;
+		r = replace_facts(conn, facts, side, &want);
+		if (r < 0)
+			return r;
+	}
 	if (same)
 		conn->asked_is_destination = 1;
-	else if (conn->source == (unsigned)side && !weir_addr_is_none(&want.asked))
+	else if (is_source && tells)
 		conn->asked_is_destination = 0;
 	return 0;
 }
@@ -466,38 +487,17 @@ bool weir_connection_closing(const struct weir_connection *conn)
 	return conn->closed & BIT(conn->source);
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-static void record_counts(const struct weir_connection *conn, enum weir_flow_state state,
-			  struct weir_flow *flow)
+/*
+ * The destination counts for the source when that is elsewhere, and makes up for it when the
+ * source's last word is missing.
+ */
+static bool destination_counts(const struct weir_connection *conn, enum weir_flow_state state)
 {
 	int src = conn->source, dst = !src;
-	const struct weir_connection_end *source = &conn->end[src];
-	const struct weir_connection_end *destination = &conn->end[dst];
 
-	flow->retransmits_sent = source->retransmits;
-	flow->retransmits_received = destination->retransmits;
-	flow->rtt_us = conn->rtt_us;
-	flow->rtt_min_us = conn->rtt_min_us;
-	flow->bytes_sent = source->tx_bytes;
-	flow->bytes_received = source->rx_bytes;
-	flow->packets_sent = source->tx_packets;
-	flow->packets_received = source->rx_packets;
-	/*
-	 * The destination counts for the source when that is elsewhere, and makes up for it when
-	 * the source's last word is missing.
-	 */
-	if (!(conn->known & BIT(src)) ||
-	    (state == WEIR_STATE_CLOSED && !conn->stale && (conn->closed & BIT(dst)) &&
-	     (!(conn->closed & BIT(src)) || (conn->given_up & BIT(src))))) {
-		flow->bytes_sent = larger(flow->bytes_sent, destination->rx_bytes);
-		flow->bytes_received = larger(flow->bytes_received, destination->tx_bytes);
-		flow->packets_sent = larger(flow->packets_sent, destination->rx_packets);
-		flow->packets_received = larger(flow->packets_received, destination->tx_packets);
-	}
+	return !(conn->known & BIT(src)) ||
+	       (state == WEIR_STATE_CLOSED && !conn->stale && (conn->closed & BIT(dst)) &&
+		(!(conn->closed & BIT(src)) || (conn->given_up & BIT(src))));
 }
 
 static void record_end(const struct weir_connection *conn, const struct weir_facts_table *facts,
@@ -505,19 +505,15 @@ static void record_end(const struct weir_connection *conn, const struct weir_fac
 {
 	const struct weir_facts *known = weir_facts_at(facts, conn->end[side].facts);
 
-	if (!(conn->known & BIT(side)))
+	if (!(conn->known & BIT(side))) {
+		*end = (struct weir_flow_end){ 0 };
 		return;
+	}
 	end->cookie = conn->end[side].cookie;
 	end->cgroup_id = known->cgroup_id;
 	end->netns = known->netns;
 	end->pid = known->pid;
 	memcpy(end->comm, known->comm, sizeof(end->comm));
-}
-
-static void record_asked(const struct weir_connection *conn, const struct weir_facts_table *facts,
-			 struct weir_flow *flow)
-{
-	flow->asked_addr = *weir_connection_asked(conn, facts, &flow->asked_port);
 }
 
 static enum weir_verdict verdict(const struct weir_connection *conn, const struct weir_flow *flow)
@@ -542,31 +538,45 @@ void weir_connection_record(const struct weir_connection *conn,
 			    const struct weir_facts_table *facts, enum weir_flow_state state,
 			    uint64_t time_ns, struct weir_flow *ret_flow)
 {
+	const struct weir_connection_end *source = &conn->end[conn->source];
+	const struct weir_connection_end *destination = &conn->end[!conn->source];
 	int src = conn->source, dst = !src;
 
-	*ret_flow = (struct weir_flow){
-		.id = conn->id,
-		.time_ns = time_ns,
-		.opened_ns = conn->opened_ns,
-		.last_ns = conn->last_ns,
-		.connect_latency_us = conn->latency_us,
-		.protocol = conn->protocol,
-		.state = (uint8_t)state,
-		.direction = (uint8_t)direction(conn),
-		.direction_known = conn->sure,
-		.established = conn->established,
-		.found = conn->found && !conn->opened_ns,
-		.source_addr = conn->addr[src],
-		.destination_addr = conn->addr[dst],
-		.source_port = conn->port[src],
-		.destination_port = conn->port[dst],
-	};
-
+	/* Field by field: to zero it first takes as long as the rest. */
+	ret_flow->id = conn->id;
+	ret_flow->time_ns = time_ns;
+	ret_flow->opened_ns = conn->opened_ns;
+	ret_flow->last_ns = conn->last_ns;
+	ret_flow->connect_latency_us = conn->latency_us;
+	ret_flow->protocol = conn->protocol;
+	ret_flow->state = (uint8_t)state;
+	ret_flow->end_reason = WEIR_END_NONE;
 	if (state == WEIR_STATE_CLOSED)
 		ret_flow->end_reason = better_reason(conn->reason[0], conn->reason[1]);
-	record_counts(conn, state, ret_flow);
-	ret_flow->verdict = (uint8_t)verdict(conn, ret_flow);
+	ret_flow->direction = (uint8_t)direction(conn);
+	ret_flow->direction_known = conn->sure;
+	ret_flow->established = conn->established;
+	ret_flow->found = conn->found && !conn->opened_ns;
+	ret_flow->source_addr = conn->addr[src];
+	ret_flow->destination_addr = conn->addr[dst];
+	ret_flow->asked_addr = *weir_connection_asked(conn, facts, &ret_flow->asked_port);
+	ret_flow->source_port = conn->port[src];
+	ret_flow->destination_port = conn->port[dst];
 	record_end(conn, facts, src, &ret_flow->source);
 	record_end(conn, facts, dst, &ret_flow->destination);
-	record_asked(conn, facts, ret_flow);
+	ret_flow->bytes_sent = source->tx_bytes;
+	ret_flow->bytes_received = source->rx_bytes;
+	ret_flow->packets_sent = source->tx_packets;
+	ret_flow->packets_received = source->rx_packets;
+	if (destination_counts(conn, state)) {
+		(void)raise_to(&ret_flow->bytes_sent, destination->rx_bytes);
+		(void)raise_to(&ret_flow->bytes_received, destination->tx_bytes);
+		(void)raise_to(&ret_flow->packets_sent, destination->rx_packets);
+		(void)raise_to(&ret_flow->packets_received, destination->tx_packets);
+	}
+	ret_flow->retransmits_sent = source->retransmits;
+	ret_flow->retransmits_received = destination->retransmits;
+	ret_flow->rtt_us = conn->rtt_us;
+	ret_flow->rtt_min_us = conn->rtt_min_us;
+	ret_flow->verdict = (uint8_t)verdict(conn, ret_flow);
 }

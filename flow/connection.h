@@ -125,7 +125,7 @@ const struct weir_addr *weir_connection_asked(const struct weir_connection *conn
 /**
  * weir_connection_apply() - take over everything @in says about @side.
  *
- * Errors: -ENOMEM, with @conn as it was but for better known addresses.
+ * Errors: weir_facts_get()'s, with @conn as it was but for better known addresses.
  */
 int weir_connection_apply(struct weir_connection *conn, struct weir_facts_table *facts, int side,
 			  const struct weir_flow_input *in);
@@ -135,7 +135,7 @@ int weir_connection_apply(struct weir_connection *conn, struct weir_facts_table 
  *
  * Of a UDP exchange this changes the key: the caller moves it to its new chain.
  *
- * Errors: -ENOMEM, with nothing changed.
+ * Errors: weir_facts_get()'s, with nothing changed.
  */
 int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_table *facts, int side,
 			     const struct weir_addr *addr, uint16_t port);

@@ -16,6 +16,11 @@
 #define CLOSE_WAIT_NS_DEFAULT WEIR_NS_PER_SEC
 #define TOMBSTONE_NS_DEFAULT (60 * WEIR_NS_PER_SEC)
 
+static uint64_t hash_of(const void *ctx, const void *item)
+{
+	return weir_connection_hash(item, ctx);
+}
+
 int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_correlate **ret_corr)
 {
 	_cleanup_(weir_correlate_free) struct weir_correlate *corr = NULL;
@@ -28,7 +33,8 @@ int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_corre
 	if (!corr)
 		return -ENOMEM;
 	/* One more than @max: a failed connect() passes through without pushing another out. */
-	r = weir_table_init(&corr->table, sizeof(struct weir_connection), max + 1, max);
+	r = weir_table_init(&corr->table, sizeof(struct weir_connection), max + 1, max, hash_of,
+			    &corr->facts);
 	if (r < 0)
 		return r;
 	r = weir_facts_init(&corr->facts, max + 1);
@@ -234,12 +240,12 @@ static struct weir_place follow_backend(struct weir_correlate *corr, const struc
 	return old;
 }
 
-static struct weir_place locate(struct weir_correlate *corr, const struct weir_key *key,
-				const struct weir_flow_input *in)
+static struct weir_place locate_exchange(struct weir_correlate *corr, const struct weir_key *key,
+					 const struct weir_flow_input *in)
 {
 	struct weir_place place = weir_correlate_find(corr, key, in), translated;
 
-	if (key->kind != WEIR_KEY_TUPLE || weir_place_is_end(&place, in))
+	if (weir_place_is_end(&place, in))
 		return place;
 	if (weir_key_has_backend(in))
 		return follow_backend(corr, key, in, place);
@@ -249,6 +255,14 @@ static struct weir_place locate(struct weir_correlate *corr, const struct weir_k
 	if (!place.conn || weir_place_is_end(&translated, in))
 		return translated;
 	return place;
+}
+
+static struct weir_place locate(struct weir_correlate *corr, const struct weir_key *key,
+				const struct weir_flow_input *in)
+{
+	if (key->kind == WEIR_KEY_TUPLE)
+		return locate_exchange(corr, key, in);
+	return weir_correlate_find(corr, key, in);
 }
 
 static bool absorb(struct weir_correlate *corr, const struct weir_key *key,

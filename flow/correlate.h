@@ -46,11 +46,11 @@
  * TIMEOUT, …, FIN, …, UNKNOWN.
  *
  * Shape:  pure: no I/O and no clock; @now_ns is CLOCK_MONOTONIC and does not go backwards. An
- *         input costs O(1) expected and allocates only when there have never been so many
- *         connections. 192 bytes per connection with one or both ends, 72 per distinct
- *         process, 32 per tombstone, 48 per translation remembered; and an index of 0.9 MB
- *         for 131,072 connections (1.2 MB with @translates), whose pages count when they are
- *         used. Memory follows the peak, it is not given back.
+ *         input costs O(1) expected. 192 bytes per connection with one or both ends, 72 per
+ *         distinct process, 32 per tombstone, 48 per translation remembered; and 16 for each of
+ *         them in an index, but no more than 0.9 MB for 131,072 connections (1.2 MB with
+ *         @translates). Address space for the most there may be is reserved at the start, pages
+ *         count when they are used: memory follows the peak, it is not given back.
  * Full:   the connection that was updated least recently makes room. What it holds is emitted
  *         first, and a later input of it makes it anew (inputs are self-contained), so only the
  *         join is lost. Counted as evicted.
@@ -97,7 +97,7 @@ struct weir_correlate_stats {
 	uint64_t live;       /* connections in the table now */
 	uint64_t tombstones; /* now */
 	uint64_t tombstones_lost;  /* given up for room: their end may make a second record */
-	uint64_t memory_bytes;     /* allocated, whether its pages are in use or not */
+	uint64_t memory_bytes;     /* of the most there have been, and the indexes in full */
 };
 
 /** weir_correlate_new() - 0, -EINVAL (no sink, or more than 2^28 connections) or -ENOMEM. */
@@ -111,7 +111,7 @@ void weir_correlate_free(struct weir_correlate **corr);
  *
  * A TCP socket that is still connecting (not established, no CLOSE) makes no record yet.
  *
- * Errors: -ENOMEM: the input was not taken and is in no count but the caller's.
+ * Errors: -ENOSPC: the input was not taken and is in no count but the caller's.
  */
 int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_input *in,
 			 uint64_t now_ns);

@@ -19,8 +19,10 @@ struct weir_place weir_correlate_find(const struct weir_correlate *corr, const s
 		if (side < 0)
 			continue;
 		place.crowded = true;
-		if ((conn->known & BIT(side)) && conn->end[side].cookie == in->end.cookie)
-			return (struct weir_place){ conn, index, side, true };
+		if ((conn->known & BIT(side)) && conn->end[side].cookie == in->end.cookie) {
+			place = (struct weir_place){ conn, index, side, true };
+			break;
+		}
 		if (!weir_connection_may_join(conn, side, in) || faces)
 			continue;
 		faces = weir_connection_faces(conn, side, in);

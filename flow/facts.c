@@ -11,11 +11,21 @@ struct item {
 	struct weir_facts value;
 };
 
+static uint64_t hash(const struct weir_facts *value)
+{
+	return weir_hash_bytes(value, sizeof(*value));
+}
+
+static uint64_t hash_of(const void *ctx, const void *item)
+{
+	return hash(&((const struct item *)item)->value);
+}
+
 int weir_facts_init(struct weir_facts_table *facts, size_t max_connections)
 {
 	/* Two ends each, and what is new is taken before what is old is given up. */
 	return weir_table_init(&facts->table, sizeof(struct item), 2 * max_connections + 4,
-			       max_connections / 4 + !(max_connections / 4));
+			       max_connections / 4 + !(max_connections / 4), hash_of, NULL);
 }
 
 void weir_facts_done(struct weir_facts_table *facts)
@@ -26,8 +36,8 @@ void weir_facts_done(struct weir_facts_table *facts)
 int weir_facts_get(struct weir_facts_table *facts, const struct weir_facts *value,
 		   uint32_t *ret_index)
 {
-	uint64_t hash = weir_hash_bytes(value, sizeof(*value));
-	uint32_t index = weir_table_first(&facts->table, hash);
+	uint64_t key = hash(value);
+	uint32_t index = weir_table_first(&facts->table, key);
 	struct item *item;
 	int r;
 
@@ -40,7 +50,7 @@ int weir_facts_get(struct weir_facts_table *facts, const struct weir_facts *valu
 		}
 		index = item->link.chain;
 	}
-	r = weir_table_add(&facts->table, hash, &index);
+	r = weir_table_add(&facts->table, key, &index);
 	if (r < 0)
 		return r;
 	item = weir_table_at(&facts->table, index);
@@ -59,14 +69,10 @@ void weir_facts_put(struct weir_facts_table *facts, uint32_t index)
 	item = weir_table_at(&facts->table, index);
 	if (--item->references)
 		return;
-	weir_table_remove(&facts->table, weir_hash_bytes(&item->value, sizeof(item->value)), index);
+	weir_table_remove(&facts->table, hash(&item->value), index);
 }
 
 const struct weir_facts *weir_facts_at(const struct weir_facts_table *facts, uint32_t index)
 {
-	static const struct weir_facts nothing;
-
-	if (!index)
-		return &nothing;
 	return &((const struct item *)weir_table_at(&facts->table, index))->value;
 }

@@ -41,8 +41,8 @@ void weir_facts_done(struct weir_facts_table *facts);
 /**
  * weir_facts_get() - the index of @value, made when it is new, with one reference more.
  *
- * Errors: -ENOMEM. -ENOSPC cannot happen while each connection has at most two references and
- *         there is one change at a time.
+ * Errors: -ENOSPC, which cannot happen while each connection has at most two references and there
+ *         is one change at a time.
  */
 int weir_facts_get(struct weir_facts_table *facts, const struct weir_facts *value,
 		   uint32_t *ret_index);

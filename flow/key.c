@@ -32,7 +32,7 @@ static uint64_t protocol_salt(uint8_t protocol)
 
 uint64_t weir_key_id_hash(uint64_t id)
 {
-	return weir_hash_bytes(&id, sizeof(id));
+	return weir_hash_u64(id);
 }
 
 uint64_t weir_key_tuple_hash(uint8_t protocol, uint32_t netns, const struct weir_addr addr[2],

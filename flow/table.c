@@ -2,13 +2,17 @@
 #include "flow/table.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 
-/* Above malloc's threshold for mmap, so that a chunk's untouched pages are not resident. */
-#define CHUNK_BYTES ((size_t)192 * 1024)
-#define CACHE_LINE 64
+#include "lib/pages.h"
+
+#define ITEM_SIZE_MAX ((size_t)4096)
 #define MAX_ITEMS ((size_t)1 << 30)
+#define BUCKETS_MIN 256
+/* Fewer for each item are too few; more than the maximum, too many. */
+#define BUCKETS_PER_ITEM 4
+#define BUCKETS_PER_ITEM_MAX 64
 
 static size_t round_up_pow2(size_t n)
 {
@@ -19,9 +23,14 @@ static size_t round_up_pow2(size_t n)
 	return pow2;
 }
 
-static size_t chunk_bytes(const struct weir_table *table)
+static size_t items_bytes(const struct weir_table *table)
 {
-	return ((size_t)table->item_size << table->chunk_shift);
+	return (size_t)table->item_size * ((size_t)table->max + 1);
+}
+
+static size_t buckets_bytes(const struct weir_table *table)
+{
+	return sizeof(*table->buckets) * table->bucket_max;
 }
 
 static struct weir_table_link *link_at(const struct weir_table *table, uint32_t index)
@@ -29,81 +38,122 @@ static struct weir_table_link *link_at(const struct weir_table *table, uint32_t 
 	return weir_table_at(table, index);
 }
 
-int weir_table_init(struct weir_table *table, size_t item_size, size_t max, size_t buckets)
+int weir_table_init(struct weir_table *table, size_t item_size, size_t max, size_t buckets,
+		    weir_table_hash_fn hash_of, const void *ctx)
 {
 	struct weir_table made = { 0 };
-	size_t chunks;
+	void *items, *index;
+	int r;
 
-	if (item_size < sizeof(struct weir_table_link) || item_size > CHUNK_BYTES || !max ||
+	if (item_size < sizeof(struct weir_table_link) || item_size > ITEM_SIZE_MAX || !max ||
 	    max > MAX_ITEMS || !buckets || buckets > MAX_ITEMS)
 		return -EINVAL;
 	buckets = round_up_pow2(buckets);
 	made.item_size = (uint32_t)item_size;
 	made.max = (uint32_t)max;
-	made.bucket_mask = (uint32_t)(buckets - 1);
-	while (chunk_bytes(&made) < CHUNK_BYTES)
-		made.chunk_shift++;
-	chunks = (max >> made.chunk_shift) + 1;
-	made.chunks = calloc(chunks, sizeof(*made.chunks));
-	made.buckets = calloc(buckets, sizeof(*made.buckets));
-	if (!made.chunks || !made.buckets) {
+	made.hash_of = hash_of;
+	made.ctx = ctx;
+	made.bucket_max = (uint32_t)buckets;
+	made.bucket_count = made.bucket_max < BUCKETS_MIN ? made.bucket_max : BUCKETS_MIN;
+	made.bucket_mask = made.bucket_count - 1;
+	r = weir_pages_new(items_bytes(&made), &items);
+	if (r < 0)
+		return r;
+	made.items = items;
+	r = weir_pages_new(buckets_bytes(&made), &index);
+	if (r < 0) {
 		weir_table_done(&made);
-		return -ENOMEM;
+		return r;
 	}
+	made.buckets = index;
 	*table = made;
 	return 0;
 }
 
 void weir_table_done(struct weir_table *table)
 {
-	for (uint32_t i = 0; i < table->chunk_count; i++)
-		free(table->chunks[i]);
-	free(table->chunks);
-	free(table->buckets);
+	weir_pages_free(table->items, items_bytes(table));
+	weir_pages_free(table->buckets, buckets_bytes(table));
 	*table = (struct weir_table){ 0 };
 }
 
-static int take_slot(struct weir_table *table, uint32_t *ret_index)
+/* It is zero but for its chain link, because fresh pages are and weir_table_remove() makes it so;
+ * the latest removed first, because it is likely to be in the cache. */
+static uint32_t take_slot(struct weir_table *table)
 {
-	if (table->free) {
-		*ret_index = table->free;
-		table->free = link_at(table, table->free)->chain;
-		return 0;
-	}
-	if (table->high >> table->chunk_shift == table->chunk_count) {
-		size_t bytes = (chunk_bytes(table) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
-		uint8_t *chunk = aligned_alloc(CACHE_LINE, bytes);
+	uint32_t index = table->free;
 
-		if (!chunk)
-			return -ENOMEM;
-		table->chunks[table->chunk_count++] = chunk;
+	if (!index)
+		return ++table->high;
+	table->free = link_at(table, index)->chain;
+	return index;
+}
+
+/* One bucket more: it takes its items from the one that had them while it was not in use. */
+static void split_bucket(struct weir_table *table)
+{
+	uint32_t to = table->bucket_count++, index;
+	uint32_t *ends[2]; /* of the chain that stays and of the one that goes */
+
+	if (to > table->bucket_mask)
+		table->bucket_mask = table->bucket_mask << 1 | 1;
+	ends[0] = &table->buckets[to & (table->bucket_mask >> 1)];
+	ends[1] = &table->buckets[to];
+	for (index = *ends[0]; index;) {
+		struct weir_table_link *link = link_at(table, index);
+		uint64_t hash = table->hash_of(table->ctx, link);
+		bool goes = (hash & table->bucket_mask) == to;
+
+		*ends[goes] = index;
+		ends[goes] = &link->chain;
+		index = link->chain;
 	}
-	*ret_index = ++table->high;
-	return 0;
+	*ends[0] = 0;
+	*ends[1] = 0;
+}
+
+/* One bucket less: its items go behind those of the bucket they would have come from. */
+static void join_bucket(struct weir_table *table)
+{
+	uint32_t from = --table->bucket_count;
+	uint32_t *end = &table->buckets[from & (table->bucket_mask >> 1)];
+
+	while (*end)
+		end = &link_at(table, *end)->chain;
+	*end = table->buckets[from];
+	table->buckets[from] = 0;
+	if (from == (table->bucket_mask >> 1) + 1)
+		table->bucket_mask >>= 1;
+}
+
+static void put_in_chain(struct weir_table *table, uint64_t hash, uint32_t index)
+{
+	uint32_t *bucket = weir_table_bucket(table, hash);
+
+	link_at(table, index)->chain = *bucket;
+	*bucket = index;
 }
 
 int weir_table_add(struct weir_table *table, uint64_t hash, uint32_t *ret_index)
 {
-	uint32_t *bucket = &table->buckets[hash & table->bucket_mask];
 	uint32_t index;
-	int r;
 
 	if (table->count == table->max)
 		return -ENOSPC;
-	r = take_slot(table, &index);
-	if (r < 0)
-		return r;
-	memset(weir_table_at(table, index), 0, table->item_size);
-	link_at(table, index)->chain = *bucket;
-	*bucket = index;
+	index = take_slot(table);
 	table->count++;
+	/* First, because the new item's hash is not in it yet. */
+	while (table->count > table->bucket_count / BUCKETS_PER_ITEM &&
+	       table->bucket_count < table->bucket_max)
+		split_bucket(table);
+	put_in_chain(table, hash, index);
 	*ret_index = index;
 	return 0;
 }
 
 static void unchain(struct weir_table *table, uint64_t hash, uint32_t index)
 {
-	uint32_t *at = &table->buckets[hash & table->bucket_mask];
+	uint32_t *at = weir_table_bucket(table, hash);
 
 	while (*at && *at != index)
 		at = &link_at(table, *at)->chain;
@@ -117,25 +167,20 @@ void weir_table_remove(struct weir_table *table, uint64_t hash, uint32_t index)
 	memset(weir_table_at(table, index), 0, table->item_size);
 	link_at(table, index)->chain = table->free;
 	table->free = index;
-	table->count--;
+	if (--table->count < table->bucket_count / BUCKETS_PER_ITEM_MAX &&
+	    table->bucket_count > BUCKETS_MIN)
+		join_bucket(table);
 }
 
 void weir_table_move(struct weir_table *table, uint64_t from, uint64_t to, uint32_t index)
 {
-	uint32_t *bucket = &table->buckets[to & table->bucket_mask];
-
 	unchain(table, from, index);
-	link_at(table, index)->chain = *bucket;
-	*bucket = index;
+	put_in_chain(table, to, index);
 }
 
 size_t weir_table_memory(const struct weir_table *table)
 {
-	size_t chunks = table->chunks ? (table->max >> table->chunk_shift) + (size_t)1 : 0;
-	size_t buckets = table->buckets ? table->bucket_mask + (size_t)1 : 0;
-
-	return chunks * sizeof(*table->chunks) + buckets * sizeof(*table->buckets) +
-	       table->chunk_count * chunk_bytes(table);
+	return (size_t)table->item_size * table->high + buckets_bytes(table);
 }
 
 void weir_table_append(struct weir_table *table, struct weir_table_list *list, uint32_t index)

@@ -11,10 +11,16 @@ struct tombstone {
 };
 _Static_assert(sizeof(struct tombstone) == 32, "tombstone has outgrown its budget");
 
+static uint64_t hash_of(const void *ctx, const void *item)
+{
+	return ((const struct tombstone *)item)->key_hash;
+}
+
 int weir_tombstones_init(struct weir_tombstones *tombs, size_t max, uint64_t hold_ns)
 {
 	*tombs = (struct weir_tombstones){ .hold = weir_ticks_hold(hold_ns) };
-	return weir_table_init(&tombs->table, sizeof(struct tombstone), max, (max + 1) / 2);
+	return weir_table_init(&tombs->table, sizeof(struct tombstone), max, (max + 1) / 2, hash_of,
+			       NULL);
 }
 
 void weir_tombstones_done(struct weir_tombstones *tombs)

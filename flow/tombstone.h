@@ -26,7 +26,7 @@ struct weir_tombstones {
 int weir_tombstones_init(struct weir_tombstones *tombs, size_t max, uint64_t hold_ns);
 void weir_tombstones_done(struct weir_tombstones *tombs);
 
-/** weir_tombstones_add() - without memory the tombstone counts as lost at once. */
+/** weir_tombstones_add() - when there are @max the oldest goes, and counts as lost. */
 void weir_tombstones_add(struct weir_tombstones *tombs, uint64_t key_hash, uint64_t cookie,
 			 uint64_t now_ns);
 

@@ -5,11 +5,16 @@
 
 _Static_assert(sizeof(struct weir_translation) == 48, "weir_translation has outgrown its budget");
 
+static uint64_t hash_of(const void *ctx, const void *item)
+{
+	return ((const struct weir_translation *)item)->key_hash;
+}
+
 int weir_translations_init(struct weir_translations *translations, size_t max)
 {
 	*translations = (struct weir_translations){ 0 };
 	return weir_table_init(&translations->table, sizeof(struct weir_translation), max,
-			       (max + 1) / 2);
+			       (max + 1) / 2, hash_of, NULL);
 }
 
 void weir_translations_done(struct weir_translations *translations)

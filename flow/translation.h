@@ -43,7 +43,7 @@ void weir_translations_done(struct weir_translations *translations);
 /**
  * weir_translations_put() - what has @key_hash went to @backend at @since_ns.
  *
- * What is too old by then is forgotten. Without memory it is not remembered.
+ * What is too old by then is forgotten, and the oldest when there are @max.
  */
 void weir_translations_put(struct weir_translations *translations, uint64_t key_hash,
 			   const struct weir_addr *backend, uint16_t port, uint64_t since_ns);

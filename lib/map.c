@@ -71,6 +71,13 @@ uint64_t weir_hash_bytes(const void *bytes, size_t len)
 	return mix(hash ^ seed.word[1], MULTIPLIER);
 }
 
+uint64_t weir_hash_u64(uint64_t number)
+{
+	if (__builtin_expect(!seed.drawn, 0))
+		draw_seed();
+	return mix(mix(number ^ seed.word[2], seed.word[0]) ^ seed.word[1], MULTIPLIER);
+}
+
 void weir_map_init(struct weir_map *map)
 {
 	*map = (struct weir_map){ 0 };

@@ -59,19 +59,18 @@ void pipeline_on_flow(void *ctx, const struct weir_flow *flow)
 	struct agent *agent = ctx;
 	uint64_t when_ns = flow->opened_ns ? flow->opened_ns : flow->time_ns;
 	const struct weir_service_name *service = service_of(agent, flow, when_ns);
-	struct weir_record record = {
-		.kind = WEIR_RECORD_FLOW,
-		.time_ns = weir_clock_real_ns(&agent->clock, flow->time_ns),
-	};
+	struct weir_record *record = weir_history_add(agent->history);
 
-	record.flow = *flow;
-	/* References are taken at once: a second lookup may replace what the first one lent. */
-	record.source =
-		weir_identity_ref(identify(agent, &flow->source, &flow->source_addr, when_ns));
-	record.destination = weir_identity_ref(
-		identify(agent, &flow->destination, &flow->destination_addr, when_ns));
-	record.service = service ? weir_service_name_ref(service) : NULL;
+	record->kind = WEIR_RECORD_FLOW;
+	record->time_ns = weir_clock_real_ns(&agent->clock, flow->time_ns);
+	record->opened_ns = 0;
 	if (flow->opened_ns)
-		record.opened_ns = weir_clock_real_ns(&agent->clock, flow->opened_ns);
-	weir_history_push(agent->history, &record);
+		record->opened_ns = weir_clock_real_ns(&agent->clock, flow->opened_ns);
+	record->flow = *flow;
+	/* References are taken at once: a second lookup may replace what the first one lent. */
+	record->source =
+		weir_identity_ref(identify(agent, &flow->source, &flow->source_addr, when_ns));
+	record->destination = weir_identity_ref(
+		identify(agent, &flow->destination, &flow->destination_addr, when_ns));
+	record->service = service ? weir_service_name_ref(service) : NULL;
 }

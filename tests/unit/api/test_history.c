@@ -66,6 +66,34 @@ static void wrap_drops_the_oldest_and_its_references(void **state)
 	assert_int_equal(weirt_cart_service.refs, services);
 }
 
+static void added_records_lie_where_they_were_composed(void **state)
+{
+	unsigned int before = weirt_frontend.refs;
+	struct weir_history *history = NULL;
+
+	assert_int_equal(weir_history_new(0, &history), 0);
+	for (uint64_t id = 1; id <= 300; id++) {
+		struct weir_record *record;
+
+		/* Both ways of appending, in turns. */
+		if (id % 3 == 0) {
+			push(history, id);
+			continue;
+		}
+		record = weir_history_add(history);
+		*record = weirt_closed_ref();
+		record->flow.id = id;
+		assert_ptr_equal(weir_history_get(history, id), record);
+		assert_null(weir_history_get(history, id + 1));
+	}
+	assert_int_equal(weir_history_next(history), 301);
+	for (uint64_t seq = 301 - 64; seq <= 300; seq++)
+		assert_int_equal(weir_history_get(history, seq)->flow.id, seq);
+	assert_int_equal(weirt_frontend.refs - before, 64);
+	weir_history_free(&history);
+	assert_int_equal(weirt_frontend.refs, before);
+}
+
 static void losses_among_flows_hold_no_reference(void **state)
 {
 	unsigned int before = weirt_cart.refs;
@@ -129,6 +157,7 @@ int main(void)
 		cmocka_unit_test(new_history_is_empty),
 		cmocka_unit_test(capacity_is_what_fits),
 		cmocka_unit_test(wrap_drops_the_oldest_and_its_references),
+		cmocka_unit_test(added_records_lie_where_they_were_composed),
 		cmocka_unit_test(losses_among_flows_hold_no_reference),
 		cmocka_unit_test(memory_is_touched_as_it_is_used),
 		cmocka_unit_test(loss_names_are_distinct),

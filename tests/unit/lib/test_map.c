@@ -90,6 +90,23 @@ static void hash_depends_on_every_bit(void **state)
 	}
 }
 
+static void hash_of_a_number_depends_on_every_bit(void **state)
+{
+	const uint64_t numbers[] = { 0, 1, 0x1122334455667788ULL, UINT64_MAX };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		uint64_t plain = weir_hash_u64(numbers[i]);
+
+		assert_true(plain == weir_hash_u64(numbers[i]));
+		for (int bit = 0; bit < 64; bit++) {
+			uint64_t flipped = weir_hash_u64(numbers[i] ^ 1ULL << bit);
+
+			/* As above. */
+			assert_true(__builtin_popcountll(plain ^ flipped) > 8);
+		}
+	}
+}
+
 static void hash_spreads_counting_keys(void **state)
 {
 	enum {
@@ -198,6 +215,7 @@ int main(void)
 		cmocka_unit_test(add_refuses_what_it_cannot_hold),
 		cmocka_unit_test(keys_differ_by_length_and_by_bytes),
 		cmocka_unit_test(hash_depends_on_every_bit),
+		cmocka_unit_test(hash_of_a_number_depends_on_every_bit),
 		cmocka_unit_test(hash_spreads_counting_keys),
 		cmocka_unit_test(random_walk_agrees_with_array),
 		cmocka_unit_test(next_visits_each_entry_once),
