@@ -20,6 +20,7 @@
 #include "lib/time.h"
 
 #define RING_BYTES_DEFAULT (2U << 20)
+#define TCP_CONNS_DEFAULT 262144U
 #define UDP_FLOWS_DEFAULT 262144U
 #define UDP_IDLE_DEFAULT_NS (15 * WEIR_NS_PER_SEC)
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
@@ -121,6 +122,8 @@ static int load(struct weir_capture *capture, struct weir_error *err)
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_current_pid_tgid,
 					NULL) == 1;
 	(void)bpf_map__set_max_entries(skel->maps.events, (__u32)opts->ring_bytes);
+	(void)bpf_map__set_max_entries(skel->maps.young_lists, (__u32)capture->n_cpus);
+	(void)bpf_map__set_max_entries(skel->maps.tcp_conns, (__u32)opts->tcp_conns_max);
 	(void)bpf_map__set_max_entries(skel->maps.udp_flows, (__u32)opts->udp_flows_max);
 	r = weir_bpf__load(skel);
 	if (r < 0)
@@ -172,7 +175,10 @@ static int attach_tracing(struct weir_capture *capture, struct weir_error *err)
 		{ skel->progs.cgroup_made, &skel->links.cgroup_made },
 		{ skel->progs.cgroup_renamed, &skel->links.cgroup_renamed },
 		{ skel->progs.cgroup_removed, &skel->links.cgroup_removed },
-		{ skel->progs.tcp_set_state, &skel->links.tcp_set_state },
+		{ skel->progs.tcp_destroyed, &skel->links.tcp_destroyed },
+		{ skel->progs.tcp_destroyed_too, &skel->links.tcp_destroyed_too },
+		{ skel->progs.tcp_reset_received, &skel->links.tcp_reset_received },
+		{ skel->progs.tcp_reset_sent, &skel->links.tcp_reset_sent },
 		{ skel->progs.tcp_error_reported, &skel->links.tcp_error_reported },
 	};
 	size_t i;
@@ -201,7 +207,7 @@ static int attach_iters(struct weir_capture *capture, struct weir_error *err)
 {
 	struct weir_bpf *skel = capture->skel;
 
-	capture->sweep_tcp = attach_map_iter(skel->progs.sweep_tcp, skel->maps.sk_states);
+	capture->sweep_tcp = attach_map_iter(skel->progs.sweep_tcp, skel->maps.tcp_conns);
 	capture->sweep_udp = attach_map_iter(skel->progs.sweep_udp, skel->maps.udp_flows);
 	if (!capture->sweep_tcp || !capture->sweep_udp)
 		return weir_error_set(err, -errno, "bpf: cannot make the sweeps: %s",
@@ -237,15 +243,15 @@ static int start(struct weir_capture *capture, struct weir_error *err)
 				      "%s: %s: the kernel has to be built with "
 				      "CONFIG_DEBUG_INFO_BTF",
 				      BTF_PATH, strerror(errno));
-	r = load(capture, err);
-	if (r < 0)
-		return r;
 	capture->n_cpus = libbpf_num_possible_cpus();
 	if (capture->n_cpus < 0)
 		return weir_error_set(err, capture->n_cpus, "bpf: cannot count the CPUs");
 	capture->per_cpu = calloc((size_t)capture->n_cpus, sizeof(*capture->per_cpu));
 	if (!capture->per_cpu)
 		return -ENOMEM;
+	r = load(capture, err);
+	if (r < 0)
+		return r;
 	r = weir_ring_new(bpf_map__fd(capture->skel->maps.events), capture->opts.ring_bytes,
 			  &capture->ring);
 	if (r < 0)
@@ -265,6 +271,8 @@ int weir_capture_new(const struct weir_capture_opts *opts, struct weir_capture *
 	capture->sweep_fd = -1;
 	if (!capture->opts.ring_bytes)
 		capture->opts.ring_bytes = RING_BYTES_DEFAULT;
+	if (!capture->opts.tcp_conns_max)
+		capture->opts.tcp_conns_max = TCP_CONNS_DEFAULT;
 	if (!capture->opts.udp_flows_max)
 		capture->opts.udp_flows_max = UDP_FLOWS_DEFAULT;
 	if (!capture->opts.udp_idle_ns)
@@ -338,18 +346,28 @@ static void end_idle_udp(struct weir_capture *capture, struct weir_flow_input *i
 	input->kind = WEIR_INPUT_CLOSE;
 }
 
+/* A TCP connection that the sweep found closed: false when a hook was first to tell its end. */
+static bool end_tcp(struct weir_capture *capture, const struct weir_flow_input *input)
+{
+	return bpf_map_delete_elem(bpf_map__fd(capture->skel->maps.tcp_conns),
+				   &input->end.cookie) == 0;
+}
+
 static void pass_row(struct weir_capture *capture, const void *row)
 {
 	struct weir_flow_input input;
 
-	capture->rows_seen++;
 	if (weir_decode_type(row, sizeof(struct weir_ev_flow)) != WEIR_EV_FLOW ||
 	    weir_decode_flow(row, &input)) {
+		capture->rows_seen++;
 		capture->bad_events++;
 		return;
 	}
+	if (input.kind == WEIR_INPUT_CLOSE && !end_tcp(capture, &input))
+		return;
 	if (input.kind == WEIR_INPUT_UPDATE && input.end_reason == WEIR_END_IDLE)
 		end_idle_udp(capture, &input);
+	capture->rows_seen++;
 	pass_flow(capture, &input);
 }
 
@@ -444,17 +462,6 @@ int weir_capture_sweep_step(struct weir_capture *capture, size_t max)
 	return capture->stage != SWEEP_NONE;
 }
 
-uint64_t weir_capture_skipped(const struct weir_capture *capture)
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(capture->skel->progs.tcp_set_state), &info,
-				   &len) < 0)
-		return 0;
-	return info.recursion_misses;
-}
-
 void weir_capture_get_stats(const struct weir_capture *capture,
 			    struct weir_capture_stats *ret_stats)
 {
@@ -471,6 +478,7 @@ void weir_capture_get_stats(const struct weir_capture *capture,
 			stats.seen += capture->per_cpu[i].seen;
 			stats.lost_ringbuf_full += capture->per_cpu[i].lost_ringbuf_full;
 			stats.lost_storage_failed += capture->per_cpu[i].lost_storage_failed;
+			stats.lost_tcp_table_full += capture->per_cpu[i].lost_tcp_table_full;
 			stats.lost_udp_table_full += capture->per_cpu[i].lost_udp_table_full;
 		}
 	}

@@ -21,6 +21,7 @@ struct weir_capture_opts {
 	const char *cgroup_dir;   /* directory of the cgroup v2 to attach at */
 	uint64_t root_cgroup_id;  /* its id, or 0 for the root of the hierarchy */
 	size_t ring_bytes;        /* power of two, multiple of the page size; 0: 2 MiB */
+	size_t tcp_conns_max;     /* ends of TCP connections on this node; 0: 262144 */
 	size_t udp_flows_max;     /* 0: 262144 */
 	uint64_t udp_idle_ns;     /* 0: 15 s */
 	/* Borrowed arguments, valid for the call. */
@@ -36,6 +37,7 @@ struct weir_capture_stats {
 	uint64_t seen;                 /* ring records and sweep rows */
 	uint64_t lost_ringbuf_full;
 	uint64_t lost_storage_failed;
+	uint64_t lost_tcp_table_full;
 	uint64_t lost_udp_table_full;
 	uint64_t bad_events;           /* refused by bpf/decode.h */
 	uint64_t passed;               /* to callbacks */
@@ -78,12 +80,6 @@ int weir_capture_sweep_begin(struct weir_capture *capture, bool all);
 /** weir_capture_sweep_step() - pass about @max rows on: 1 more to come, 0 done, or an error
  * (the sweep is over then, too). */
 int weir_capture_sweep_step(struct weir_capture *capture, size_t max);
-
-/**
- * weir_capture_skipped() - how often the kernel skipped the program that follows connections older
- * than the agent: each may be an end that was not seen, for a sweep over all sockets to find.
- */
-uint64_t weir_capture_skipped(const struct weir_capture *capture);
 
 void weir_capture_get_stats(const struct weir_capture *capture,
 			    struct weir_capture_stats *ret_stats);

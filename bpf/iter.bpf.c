@@ -4,6 +4,7 @@
  * that are older than the agent. Rows are struct weir_ev_flow, as in the ring, but nothing can
  * overflow here: the reader takes them at its own pace.
  */
+#include "bpf/listeners.bpf.h"
 #include "bpf/tcp.bpf.h"
 #include "bpf/udp.bpf.h"
 
@@ -14,31 +15,55 @@ const volatile __u64 root_cgroup_id = 0;
 
 #define MAX_CGROUP_DEPTH 64
 
-SEC("iter/bpf_sk_storage_map")
-int sweep_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
+/*
+ * The socket is known by its address only, and not locked. One that was closed while a process
+ * still holds it, or that is gone unseen, makes a row of its end, which userspace takes out of the
+ * table: whoever does that tells the end, and it may be done by then.
+ */
+static __always_inline __u8 conn_view(struct tcp_view *view, const struct tcp_conn *conn,
+				      __u64 cookie, __u8 *ret_kind)
 {
-	struct sk_state *state = ctx->value;
-	struct sock *sk = ctx->sk;
-	struct weir_ev_flow ev;
-	struct tcp_sock *tp;
-	__u8 tcp_state;
+	__u8 reason = WEIR_EV_END_NONE;
 
-	if (!sk || !state || !(state->flags & SK_ESTABLISHED))
+	*ret_kind = WEIR_EV_UPDATE;
+	if (!tcp_view_probe(view, conn->sock, cookie)) {
+		tcp_view_last_known(view, conn);
+		*ret_kind = WEIR_EV_CLOSE;
+	} else if (view->state == STATE_CLOSE) {
+		reason = end_reason_of(conn, view);
+		view->fin_sent = reason == WEIR_EV_END_FIN;
+		*ret_kind = WEIR_EV_CLOSE;
+	}
+	return reason;
+}
+
+SEC("iter/bpf_map_elem")
+int sweep_tcp(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct tcp_conn *conn = ctx->value;
+	struct weir_ev_flow ev;
+	struct tcp_view view;
+	__u64 *key = ctx->key, cookie;
+	__u8 kind, reason;
+
+	/* Without flags it is not on its way yet: connect() has it in hand. */
+	if (!key || !conn || !conn->flags || conn->moving)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	cookie = *key;
+	reason = conn_view(&view, conn, cookie, &kind);
+	if (kind == WEIR_EV_UPDATE) {
+		if (!(conn->flags & CONN_ESTABLISHED))
+			return 0;
+		if (!sweep_all && tcp_tx_bytes(conn, &view) == conn->reported_tx &&
+		    tcp_rx_bytes(&view) == conn->reported_rx)
+			return 0;
+	}
+	tcp_event_fill(&ev, cookie, conn, &view, kind, reason, bpf_ktime_get_ns());
+	/* A failed write (the buffer is full) is repeated by the kernel with the same entry. */
+	if (!tcp_conn_is(conn, cookie) || bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
 		return 0;
-	tcp_state = sk->__sk_common.skc_state;
-	if (!sweep_all && tcp_tx_bytes(tp, state, tcp_state) == state->reported_tx &&
-	    tcp_rx_bytes(tp) == state->reported_rx)
-		return 0;
-	tcp_event_fill(&ev, state, tp, WEIR_EV_UPDATE, WEIR_EV_END_NONE, tcp_state,
-		       bpf_ktime_get_ns());
-	/* A failed write (the buffer is full) is repeated by the kernel with the same socket. */
-	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
-		return 0;
-	state->reported_tx = ev.tx_bytes;
-	state->reported_rx = ev.rx_bytes;
+	conn->reported_tx = ev.tx_bytes;
+	conn->reported_rx = ev.rx_bytes;
 	return 0;
 }
 
@@ -81,14 +106,6 @@ static __always_inline bool in_our_subtree(struct sock *sk)
 		cgrp = (struct cgroup *)BPF_CORE_READ(cgrp, self.parent);
 	}
 	return false;
-}
-
-static __always_inline void owner_from_task(struct sk_state *state, struct task_struct *task,
-					    struct sock *sk)
-{
-	state->cgroup_id = sock_cgroup_id(sk);
-	state->pid = task->tgid;
-	bpf_probe_read_kernel(state->comm, sizeof(state->comm), task->group_leader->comm);
 }
 
 /* The socket is not locked here: read until two reads agree. */
@@ -144,52 +161,110 @@ static __always_inline __u8 found_role(struct sock *sk, struct tcp_sock *tp)
 	return used == payload ? WEIR_EV_ROLE_SERVER : WEIR_EV_ROLE_CLIENT;
 }
 
-static __always_inline void found_tcp(struct bpf_iter__task_file *ctx, struct sock *sk,
-				      struct sk_state *state, struct tcp_sock *tp)
+static __always_inline void comm_from_task(char comm[WEIR_EV_COMM_LEN], struct task_struct *task)
 {
-	struct weir_ev_flow ev;
+	bpf_probe_read_kernel(comm, WEIR_EV_COMM_LEN, task->group_leader->comm);
+}
 
-	state->role = found_role(sk, tp);
-	state->flags = SK_ESTABLISHED | SK_FOUND;
-	state->cookie = bpf_get_socket_cookie(sk);
-	tuple_from_sock(state, sk);
-	isns_from_sock(state, send_base(tp), receive_base(tp));
-	/* Its last change of state may have come before the flags that make it be followed. */
-	if (sk->__sk_common.skc_state == STATE_CLOSE) {
-		state->flags = 0;
-		return;
+static __noinline int found_listener(struct task_struct *task, struct sock *sk)
+{
+	struct listener listener = { .pid = task->tgid };
+	struct listener_key key;
+
+	comm_from_task(listener.comm, task);
+	listener_key_from_sock(&key, sk);
+	listener_add(bpf_get_socket_cookie(sk), &key, &listener);
+	return 0;
+}
+
+/* Of a socket that is still connecting the hooks will tell the outcome; what it asked for is where
+ * it sends to. */
+static __always_inline void found_conn(struct tcp_conn *conn, struct tcp_sock *tp, struct sock *sk,
+				       __u8 tcp_state)
+{
+	conn->sock = (__u64)tp;
+	conn->cgroup_id = sock_cgroup_id(sk);
+	tuple_from_sock(conn, sk);
+	if (tcp_state == STATE_SYN_SENT) {
+		conn->flags = CONN_SYN_SENT;
+		conn->role = WEIR_EV_ROLE_CLIENT;
+		addr_copy(conn->asked, conn->remote);
+		conn->asked_port = conn->remote_port;
+	} else {
+		conn->flags = CONN_ESTABLISHED;
+		conn->role = found_role(sk, tp);
+		isns_from_bases(conn, send_base(tp), receive_base(tp));
 	}
-	tcp_event_fill(&ev, state, tp, WEIR_EV_FOUND, WEIR_EV_END_NONE, sk->__sk_common.skc_state,
+}
+
+static __noinline int found_tcp(struct bpf_iter__task_file *ctx, struct sock *sk)
+{
+	__u8 tcp_state = sk->__sk_common.skc_state;
+	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct young_slot *young = young_slot_of(cookie);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct task_struct *task = ctx->task;
+	struct tcp_conn conn = { .cookie = cookie };
+	struct weir_ev_flow ev;
+	struct tcp_view view;
+
+	if (!tp || !task || tcp_state == STATE_CLOSE)
+		return 0;
+	conn.pid = task->tgid;
+	comm_from_task(conn.comm, task);
+	found_conn(&conn, tp, sk, tcp_state);
+	/* Seen by the hooks already, or through another descriptor. */
+	if (young && young->conn.cookie == cookie)
+		return 0;
+	if (bpf_map_update_elem(&tcp_conns, &cookie, &conn, BPF_NOEXIST)) {
+		if (!bpf_map_lookup_elem(&tcp_conns, &cookie))
+			stats_add_lost(lost_tcp_table_full);
+		return 0;
+	}
+	tcp_view_read(&view, tp);
+	/* It may have been closed before it was in the table, where its end is looked for. */
+	if (view.state == STATE_CLOSE) {
+		bpf_map_delete_elem(&tcp_conns, &cookie);
+		return 0;
+	}
+	if (!(conn.flags & CONN_ESTABLISHED))
+		return 0;
+	tcp_event_fill(&ev, cookie, &conn, &view, WEIR_EV_FOUND, WEIR_EV_END_NONE,
 		       bpf_ktime_get_ns());
 	/* The buffer is full: the kernel comes again with this file, which must look new then. */
 	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
-		bpf_sk_storage_delete(&sk_states, sk);
-}
-
-/* Its outcome will be told by the hooks; what it asked for is where it sends to. */
-static __always_inline void found_connecting(struct sock *sk, struct sk_state *state)
-{
-	state->role = WEIR_EV_ROLE_CLIENT;
-	state->cookie = bpf_get_socket_cookie(sk);
-	tuple_from_sock(state, sk);
-	addr_copy(state->asked, state->remote);
-	state->asked_port = state->remote_port;
-	state->flags = SK_CONNECTING | SK_SYN_SENT | SK_FOUND;
+		bpf_map_delete_elem(&tcp_conns, &cookie);
+	return 0;
 }
 
 #define SOCK_BINDPORT_LOCK 8  /* include/linux/socket.h: sk_userlocks */
+
+static __always_inline void found_udp(struct task_struct *task, struct sock *sk)
+{
+	struct udp_socket *socket;
+
+	if (bpf_sk_storage_get(&udp_sockets, sk, 0, 0))
+		return;
+	socket = bpf_sk_storage_get(&udp_sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!socket) {
+		stats_add_lost(lost_storage_failed);
+		return;
+	}
+	socket->flags = UDP_FOUND;
+	if (BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		socket->flags |= UDP_BOUND;
+	socket->netns = sk->__sk_common.skc_net.net->net_cookie;
+	socket->pid = task->tgid;
+	comm_from_task(socket->comm, task);
+}
 
 SEC("iter/task_file")
 int find_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct sk_state *state;
 	struct socket *sock;
-	struct tcp_sock *tp;
 	struct sock *sk;
-	__u8 tcp_state;
-	bool udp;
 
 	if (!task || !file)
 		return 0;
@@ -200,40 +275,15 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	if (!sk ||
 	    (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
 		return 0;
-	udp = sk->sk_protocol == IPPROTO_UDP;
-	if ((!udp && sk->sk_protocol != IPPROTO_TCP) || !in_our_subtree(sk))
+	if ((sk->sk_protocol != IPPROTO_UDP && sk->sk_protocol != IPPROTO_TCP) ||
+	    !in_our_subtree(sk))
 		return 0;
-	tcp_state = sk->__sk_common.skc_state;
-	if (!udp && tcp_state == STATE_CLOSE)
-		return 0;
-	/* Seen by the hooks already, or through another descriptor. */
-	if (bpf_sk_storage_get(&sk_states, sk, 0, 0))
-		return 0;
-	state = bpf_sk_storage_get(&sk_states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!state) {
-		stats_add_lost(lost_storage_failed);
-		return 0;
-	}
-	owner_from_task(state, task, sk);
-	state->protocol = udp ? IPPROTO_UDP : IPPROTO_TCP;
-	if (udp) {
-		state->flags = SK_FOUND;
-		if (BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
-			state->flags |= SK_BOUND;
-		state->netns = sk->__sk_common.skc_net.net->net_cookie;
-		return 0;
-	}
-	if (tcp_state == STATE_LISTEN) {
-		state->flags = SK_LISTENING;
-		return 0;
-	}
-	if (tcp_state == STATE_SYN_SENT) {
-		found_connecting(sk, state);
-		return 0;
-	}
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp)
-		found_tcp(ctx, sk, state, tp);
+	if (sk->sk_protocol == IPPROTO_UDP)
+		found_udp(task, sk);
+	else if (sk->__sk_common.skc_state == STATE_LISTEN)
+		found_listener(task, sk);
+	else
+		found_tcp(ctx, sk);
 	return 0;
 }
 

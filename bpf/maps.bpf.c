@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /* The maps and shared settings of all programs, defined once. */
 #include "bpf/common.bpf.h"
+#include "bpf/conns.bpf.h"
+#include "bpf/listeners.bpf.h"
 #include "bpf/udp.bpf.h"
 
-struct sk_states sk_states SEC(".maps");
 struct events events SEC(".maps");
 struct stats stats SEC(".maps");
+struct tcp_conns tcp_conns SEC(".maps");
+struct young_conns young_conns SEC(".maps");
+struct listeners listeners SEC(".maps");
+struct listener_keys listener_keys SEC(".maps");
+struct udp_sockets udp_sockets SEC(".maps");
 struct udp_flows udp_flows SEC(".maps");
 struct udp_hints udp_hints SEC(".maps");
 

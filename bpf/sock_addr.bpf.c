@@ -3,6 +3,7 @@
  * In the process's own context: what connect() and sendmsg() were asked for, and by whom. The
  * answer is always 1 (go on): nothing is ever denied or rewritten.
  */
+#include "bpf/listeners.bpf.h"
 #include "bpf/tcp.bpf.h"
 #include "bpf/udp.bpf.h"
 
@@ -16,103 +17,107 @@ static __always_inline void addr_from_user6(__u8 addr[16], struct bpf_sock_addr 
 	words[3] = ctx->user_ip6[3];
 }
 
-static __always_inline struct sk_state *state_make(struct bpf_sock_addr *ctx)
+/* The owner of a UDP socket is who used it last. */
+static __always_inline void udp_owner(struct bpf_sock *bsk, __u64 netns, __u32 flags)
 {
-	struct bpf_sock *bsk = ctx->sk;
-	struct sk_state *state;
+	struct udp_socket *socket;
 
 	if (!bsk)
-		return 0;
-	state = bpf_sk_storage_get(&sk_states, bsk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!state) {
+		return;
+	socket = bpf_sk_storage_get(&udp_sockets, bsk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!socket) {
 		stats_add_lost(lost_storage_failed);
+		return;
 	}
-	return state;
+	socket->flags |= flags;
+	socket->netns = netns;
+	socket->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(socket->comm, sizeof(socket->comm));
 }
 
-/* connect() that failed before a packet was sent, with an error that no hook reports: noticed
- * when the socket is closed or tries again. */
-static __always_inline void emit_local_error(struct sk_state *state)
+/*
+ * A socket that connects anew or is released has an entry still: its connect() failed before a
+ * packet was sent, with an error that no hook reports; or its end was not seen.
+ */
+static __always_inline void tell_unfinished(__u64 cookie)
 {
+	__u8 reason = WEIR_EV_END_NONE;
 	struct weir_ev_flow *ev;
+	struct tcp_view view;
+	struct tcp_conn conn;
 
-	if (state->protocol != IPPROTO_TCP || !(state->flags & SK_CONNECTING) ||
-	    (state->flags & (SK_SYN_SENT | SK_ESTABLISHED)))
+	if (!tcp_conn_claim(cookie, &conn))
 		return;
+	if (!conn.flags) {
+		reason = WEIR_EV_END_LOCAL_ERROR;
+		addr_copy(conn.remote, conn.asked);
+		conn.remote_port = conn.asked_port;
+	}
 	ev = event_reserve(sizeof(*ev));
 	if (!ev)
 		return;
-	__builtin_memset(ev, 0, sizeof(*ev));
-	event_header(&ev->hdr, WEIR_EV_FLOW, sizeof(*ev), bpf_ktime_get_ns());
-	ev->cookie = state->cookie;
-	ev->cgroup_id = state->cgroup_id;
-	ev->opened_ns = state->opened_ns;
-	ev->netns = state->netns;
-	ev->pid = state->pid;
-	ev->local_port = state->local_port;
-	ev->remote_port = state->asked_port;
-	ev->asked_port = state->asked_port;
-	ev->kind = WEIR_EV_CLOSE;
-	ev->role = WEIR_EV_ROLE_CLIENT;
-	ev->protocol = IPPROTO_TCP;
-	ev->end_reason = WEIR_EV_END_LOCAL_ERROR;
-	addr_copy(ev->remote, state->asked);
-	addr_copy(ev->asked, state->asked);
-	__builtin_memcpy(ev->comm, state->comm, sizeof(ev->comm));
+	tcp_view_last_known(&view, &conn);
+	tcp_event_fill(ev, cookie, &conn, &view, WEIR_EV_CLOSE, reason, bpf_ktime_get_ns());
 	bpf_ringbuf_submit(ev, 0);
 }
 
-static __always_inline struct sk_state *connecting(struct bpf_sock_addr *ctx)
+/* A socket that nobody gave a cookie yet is in no table. */
+static __always_inline bool has_cookie(struct bpf_sock *bsk)
 {
-	struct sk_state *state;
-	bool udp = ctx->type == SOCK_DGRAM;
+	struct tcp_sock *tp = bsk ? bpf_skc_to_tcp_sock(bsk) : 0;
 
-	if (!udp && ctx->type != SOCK_STREAM)
-		return 0;
-	state = state_make(ctx);
-	if (!state)
-		return 0;
-	if (udp) {
-		state->protocol = IPPROTO_UDP;
-	} else {
-		/* A second connect() to ask how the first one goes is not a new connection. */
-		if (state->flags & (SK_SYN_SENT | SK_ESTABLISHED))
-			return 0;
-		emit_local_error(state);
-		state->protocol = IPPROTO_TCP;
-		state->flags = SK_CONNECTING;
-		state->opened_ns = bpf_ktime_get_ns();
-		state->established_ns = 0;
-		state->local_port = ctx->sk->src_port; /* bind() may have named it */
-	}
-	state->cookie = bpf_get_socket_cookie(ctx);
-	state->netns = bpf_get_netns_cookie(ctx);
-	owner_from_current(state);
-	return state;
+	return tp && tp->inet_conn.icsk_inet.sk.__sk_common.skc_cookie.counter;
+}
+
+static __always_inline void tcp_connecting(struct bpf_sock_addr *ctx, const __u8 asked[16])
+{
+	bool known = has_cookie(ctx->sk);
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct tcp_conn conn = {
+		.cookie = cookie,
+		.cgroup_id = bpf_get_current_cgroup_id(),
+		.opened_ns = bpf_ktime_get_ns(),
+		.pid = bpf_get_current_pid_tgid() >> 32,
+		.netns = bpf_get_netns_cookie(ctx),
+		.role = WEIR_EV_ROLE_CLIENT,
+		.asked_port = bpf_ntohs(ctx->user_port),
+	};
+
+	if (ctx->sk)
+		conn.local_port = ctx->sk->src_port; /* bind() may have named it */
+	addr_copy(conn.asked, asked);
+	bpf_get_current_comm(conn.comm, sizeof(conn.comm));
+	if (known)
+		tell_unfinished(cookie);
+	if (!tcp_conn_add(&conn))
+		stats_add_lost(lost_tcp_table_full);
+}
+
+static __always_inline int connecting(struct bpf_sock_addr *ctx, const __u8 asked[16])
+{
+	if (ctx->protocol == IPPROTO_TCP)
+		tcp_connecting(ctx, asked);
+	else if (ctx->protocol == IPPROTO_UDP)
+		udp_owner(ctx->sk, bpf_get_netns_cookie(ctx), 0);
+	return 1;
 }
 
 SEC("cgroup/connect4")
 int sock_connect4(struct bpf_sock_addr *ctx)
 {
-	struct sk_state *state = connecting(ctx);
+	__u8 asked[16] ALIGNED;
 
-	if (state) {
-		addr_set_v4(state->asked, ctx->user_ip4);
-		state->asked_port = bpf_ntohs(ctx->user_port);
-	}
-	return 1;
+	addr_set_v4(asked, ctx->user_ip4);
+	return connecting(ctx, asked);
 }
 
 SEC("cgroup/connect6")
 int sock_connect6(struct bpf_sock_addr *ctx)
 {
-	struct sk_state *state = connecting(ctx);
+	__u8 asked[16] ALIGNED;
 
-	if (state) {
-		addr_from_user6(state->asked, ctx);
-		state->asked_port = bpf_ntohs(ctx->user_port);
-	}
-	return 1;
+	addr_from_user6(asked, ctx);
+	return connecting(ctx, asked);
 }
 
 /*
@@ -121,18 +126,13 @@ int sock_connect6(struct bpf_sock_addr *ctx)
  */
 static __always_inline void sending(struct bpf_sock_addr *ctx, struct udp_hint *hint)
 {
-	struct sk_state *state = state_make(ctx);
 	__u64 thread = bpf_get_current_pid_tgid();
 
 	hint->asked_port = bpf_ntohs(ctx->user_port);
 	hint->cookie = bpf_get_socket_cookie(ctx);
 	if (thread_known)
 		bpf_map_update_elem(&udp_hints, &thread, hint, BPF_ANY);
-	if (!state)
-		return;
-	state->protocol = IPPROTO_UDP;
-	state->netns = bpf_get_netns_cookie(ctx);
-	owner_from_current(state);
+	udp_owner(ctx->sk, bpf_get_netns_cookie(ctx), 0);
 }
 
 SEC("cgroup/sendmsg4")
@@ -158,19 +158,8 @@ int sock_sendmsg6(struct bpf_sock_addr *ctx)
 /* bind() of a UDP socket: its owner, for servers that have not sent yet. */
 static __always_inline int bound(struct bpf_sock *ctx)
 {
-	struct sk_state *state;
-
-	if (ctx->protocol != IPPROTO_UDP)
-		return 1;
-	state = bpf_sk_storage_get(&sk_states, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!state) {
-		stats_add_lost(lost_storage_failed);
-		return 1;
-	}
-	state->protocol = IPPROTO_UDP;
-	state->flags |= SK_BOUND;
-	state->netns = bpf_get_netns_cookie(ctx);
-	owner_from_current(state);
+	if (ctx->protocol == IPPROTO_UDP)
+		udp_owner(ctx, bpf_get_netns_cookie(ctx), UDP_BOUND);
 	return 1;
 }
 
@@ -188,19 +177,19 @@ int sock_post_bind6(struct bpf_sock *ctx)
 
 /* The exchange of a UDP socket that had just one ends with the socket; those of a socket with
  * many peers end by the idle timeout. */
-static __always_inline void udp_released(struct sk_state *state)
+static __always_inline void udp_released(struct udp_socket *socket)
 {
 	struct weir_ev_udp_key key;
 	struct weir_ev_udp *udp;
 	struct weir_ev_flow *ev;
 
-	if (state->udp_peers != 1)
+	if (socket->peers != 1)
 		return;
 	__builtin_memset(&key, 0, sizeof(key));
-	key.cookie = state->cookie;
-	addr_copy(key.remote, state->remote);
-	key.remote_port = state->remote_port;
-	key.local_port = state->local_port;
+	key.cookie = socket->cookie;
+	addr_copy(key.remote, socket->remote);
+	key.remote_port = socket->remote_port;
+	key.local_port = socket->local_port;
 	udp = bpf_map_lookup_elem(&udp_flows, &key);
 	if (!udp)
 		return;
@@ -212,17 +201,31 @@ static __always_inline void udp_released(struct sk_state *state)
 	bpf_map_delete_elem(&udp_flows, &key);
 }
 
+static __always_inline void tcp_released(struct bpf_sock *ctx)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct tcp_conn *conn = tcp_conn_lookup(cookie);
+
+	if (conn && !conn->flags)
+		tell_unfinished(cookie);
+}
+
+/* In any other state TCP tells the end by itself. */
 SEC("cgroup/sock_release")
 int sock_release(struct bpf_sock *ctx)
 {
-	struct sk_state *state = bpf_sk_storage_get(&sk_states, ctx, 0, 0);
+	struct udp_socket *socket;
 
-	if (!state)
-		return 1;
-	if (state->protocol == IPPROTO_UDP)
-		udp_released(state);
-	else
-		emit_local_error(state);
+	if (ctx->protocol == IPPROTO_TCP) {
+		if (ctx->state == STATE_CLOSE)
+			tcp_released(ctx);
+		else if (ctx->state == STATE_LISTEN)
+			listener_remove(bpf_get_socket_cookie(ctx));
+	} else if (ctx->protocol == IPPROTO_UDP) {
+		socket = bpf_sk_storage_get(&udp_sockets, ctx, 0, 0);
+		if (socket)
+			udp_released(socket);
+	}
 	return 1;
 }
 

@@ -1,103 +1,100 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * TCP from the socket, by sockops: birth and death of every connection that begins under our eyes.
- * Those that are older have no callbacks and are followed by tracepoint. Nothing here runs per
- * packet.
+ * Birth and death of TCP connections. Births come by sockops, deaths by tracepoints, which tell
+ * of every socket that is in tcp_conns, however it came there. Nothing here runs per packet.
  */
+#include "bpf/listeners.bpf.h"
 #include "bpf/tcp.bpf.h"
+#include "bpf/young.bpf.h"
 
-enum kernel_errno {  /* include/uapi/asm-generic/errno.h */
-	ERR_ENETUNREACH = 101,
-	ERR_ETIMEDOUT = 110,
-	ERR_ECONNREFUSED = 111,
-	ERR_EHOSTDOWN = 112,
-	ERR_EHOSTUNREACH = 113,
-};
-
-static __always_inline __u8 failed_connect_reason(const struct sk_state *state, int err)
+static __always_inline __u64 cookie_of(struct sock *sk)
 {
-	switch (err) {
-	case ERR_ECONNREFUSED:
-		return WEIR_EV_END_REFUSED;
-	case ERR_ETIMEDOUT:
-		return WEIR_EV_END_TIMEOUT;
-	case ERR_EHOSTUNREACH:
-	case ERR_ENETUNREACH:
-	case ERR_EHOSTDOWN:
-		return WEIR_EV_END_UNREACHABLE;
-	case 0:
-		return state->flags & SK_SYN_SENT ? WEIR_EV_END_ABORTED : WEIR_EV_END_LOCAL_ERROR;
-	default:
-		return WEIR_EV_END_ABORTED;
-	}
+	return sk->__sk_common.skc_cookie.counter;
 }
 
-/*
- * How an established connection ended, from the state it left and the error on the socket:
- * tcp_reset() and tcp_write_err() set one before tcp_done(). No error and no FIN exchange behind
- * it means that this side reset it (close() with unread data, SO_LINGER 0, data after close()).
- */
-static __always_inline __u8 end_reason_of(struct tcp_sock *tp, int err, __u8 old_state)
+static __noinline int closed(struct tcp_sock *tp)
 {
-	if (err == ERR_ETIMEDOUT)
-		return WEIR_EV_END_TIMEOUT;
-	if (err == ERR_EHOSTUNREACH || err == ERR_ENETUNREACH || err == ERR_EHOSTDOWN)
-		return WEIR_EV_END_UNREACHABLE;
-	if (err)
-		return WEIR_EV_END_RST;
-	if (old_state == STATE_ESTABLISHED || old_state == STATE_CLOSE_WAIT ||
-	    old_state == STATE_FIN_WAIT1)
-		return WEIR_EV_END_RST;
-	/* Half-closed by us, and then closed without the peer's FIN while a process held it. */
-	if (old_state == STATE_FIN_WAIT2 &&
-	    !sock_has_flag(tp, bpf_core_enum_value(enum sock_flags, SOCK_DONE)) &&
-	    !sock_has_flag(tp, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
-		return WEIR_EV_END_RST;
-	return WEIR_EV_END_FIN;
-}
-
-static __always_inline void closed(struct sk_state *state, struct tcp_sock *tp, __u8 old_state)
-{
-	int err = tp->inet_conn.icsk_inet.sk.sk_err;
+	__u64 cookie = cookie_of(&tp->inet_conn.icsk_inet.sk);
 	struct weir_ev_flow *ev;
+	struct tcp_view view;
+	struct tcp_conn conn;
 	__u8 reason;
 
-	if (state->flags & SK_ESTABLISHED) {
-		reason = end_reason_of(tp, err, old_state);
-	} else if (state->flags & SK_CONNECTING) {
-		reason = failed_connect_reason(state, err ? err : (int)state->icmp_error);
-	} else {
-		return;
+	if (!cookie || !tcp_conn_claim(cookie, &conn))
+		return 0;
+	tcp_view_read(&view, tp);
+	reason = end_reason_of(&conn, &view);
+	view.fin_sent = reason == WEIR_EV_END_FIN;
+	/* connect(AF_UNSPEC) on a socket that was closed already wipes it, and no hook tells. */
+	if ((conn.flags & CONN_ESTABLISHED) && !view.segs_in) {
+		tcp_view_last_known(&view, &conn);
+		reason = WEIR_EV_END_NONE;
 	}
 	ev = event_reserve(sizeof(*ev));
-	if (ev)
-		tcp_event_fill(ev, state, tp, WEIR_EV_CLOSE, reason, old_state, bpf_ktime_get_ns());
-	/* Before anybody can read the event: a sweep must not tell of the socket after it. */
-	state->flags = 0;
-	if (ev)
-		bpf_ringbuf_submit(ev, 0);
+	if (!ev)
+		return 0;
+	tcp_event_fill(ev, cookie, &conn, &view, WEIR_EV_CLOSE, reason, bpf_ktime_get_ns());
+	bpf_ringbuf_submit(ev, 0);
+	return 0;
+}
+
+static __always_inline int sock_closed(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? closed(tp) : 0;
 }
 
 /*
- * The end of connections that are older than the agent. The kernel skips a tracing program that
- * interrupts itself on one CPU, so that this one cannot be relied on for all: userspace looks at
- * the count of such misses and reads all sockets anew.
+ * The common end: nothing holds the socket any more. The kernel skips a tracing program that
+ * would interrupt itself, as when a softirq ends one connection while a process ends another on
+ * the same CPU. Of two programs, one is always there: only one of them can have been interrupted.
  */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_set_state, struct sock *sk, int old_state, int new_state)
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroyed, struct sock *sk)
 {
-	struct sk_state *state;
-	struct tcp_sock *tp;
+	return sock_closed(sk);
+}
 
-	if (new_state != STATE_CLOSE || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	state = bpf_sk_storage_get(&sk_states, sk, 0, 0);
-	if (!state || !(state->flags & SK_FOUND))
-		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp)
-		closed(state, tp, old_state);
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcp_destroyed_too, struct sock *sk)
+{
+	return sock_closed(sk);
+}
+
+static __always_inline void mark(struct sock *sk, __u32 flag)
+{
+	__u64 cookie = cookie_of(sk);
+	struct tcp_conn *conn = tcp_conn_lookup(cookie);
+
+	if (conn)
+		conn->flags |= flag;
+}
+
+/* The socket is still a process's: connect() or read() will say what happened. */
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(tcp_reset_received, struct sock *sk)
+{
+	mark(sk, CONN_RESET_RECEIVED);
 	return 0;
+}
+
+/*
+ * SO_LINGER 0, unread data at close(), connect(AF_UNSPEC): in the last case the socket lives on,
+ * and loses its numbers a moment later. A reset in answer to a stray packet is not the end.
+ */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(tcp_reset_sent, struct sock *sk)
+{
+	__u8 state;
+
+	if (!sk)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == STATE_SYN_SENT)
+		return 0;
+	mark(sk, CONN_RESET_SENT);
+	return state == STATE_CLOSE ? sock_closed(sk) : 0;
 }
 
 #define SO_EE_ORIGIN_ICMP 2 /* include/uapi/linux/errqueue.h */
@@ -120,129 +117,214 @@ static __always_inline __u32 latest_icmp_error(struct sock *sk)
 }
 
 /*
- * While connect() itself holds the socket, an ICMP error is only noted as sk_err_soft
+ * Errors end a connection while a process still holds the socket. Some kernels report them before
+ * they change the state, but these are final: a timeout, and any while connecting. Except that
+ * while connect() itself holds the socket, an ICMP error is only noted as sk_err_soft
  * (tcp_v4_err()), and whoever asks for SO_ERROR takes it away before the socket is closed.
  */
 SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(tcp_error_reported, struct sock *sk)
 {
-	struct sk_state *state;
+	__u8 state = sk->__sk_common.skc_state;
+	__u64 cookie = cookie_of(sk);
+	struct tcp_conn *conn;
 
-	if (sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state != STATE_SYN_SENT)
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	state = bpf_sk_storage_get(&sk_states, sk, 0, 0);
-	if (state)
-		state->icmp_error = latest_icmp_error(sk);
+	if (sk->sk_err == ERR_ETIMEDOUT ||
+	    (sk->sk_err && (state == STATE_CLOSE || state == STATE_SYN_SENT)))
+		return sock_closed(sk);
+	if (state != STATE_SYN_SENT)
+		return 0;
+	conn = tcp_conn_lookup(cookie);
+	if (conn)
+		conn->icmp_error = latest_icmp_error(sk);
 	return 0;
 }
 
-static __always_inline void syn_sent(struct bpf_sock_ops *ctx, struct sk_state *state,
-				     struct tcp_sock *tp)
+static __always_inline void connecting(struct tcp_conn *conn, struct tcp_sock *tp)
 {
-	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-
-	/* A socket whose connect() the cgroup hook did not see: the kernel's own, MPTCP subflows. */
-	if (!(state->flags & SK_CONNECTING)) {
-		__builtin_memset(state, 0, sizeof(*state));
-		state->opened_ns = bpf_ktime_get_ns();
-		state->cgroup_id = sock_cgroup_id(sk);
-	}
-	state->cookie = bpf_get_socket_cookie(ctx);
-	state->role = WEIR_EV_ROLE_CLIENT;
-	state->protocol = IPPROTO_TCP;
-	state->flags = SK_CONNECTING | SK_SYN_SENT;
-	state->icmp_error = 0;
-	tuple_from_sock(state, sk);
-	if (!state->asked_port) {
-		addr_copy(state->asked, state->remote);
-		state->asked_port = state->remote_port;
-	}
+	conn->sock = (__u64)tp;
+	conn->flags = CONN_SYN_SENT;
+	tuple_from_sock(conn, &tp->inet_conn.icsk_inet.sk);
 }
 
-static __always_inline void established(struct bpf_sock_ops *ctx, struct sk_state *state,
-					struct tcp_sock *tp, __u8 role)
+/*
+ * A socket whose connect() the cgroup hook did not see: the kernel's own, MPTCP subflows, and what
+ * was connecting (@opened_ns 0) when the agent started.
+ */
+static __always_inline struct tcp_conn *connecting_unasked(__u64 cookie, struct tcp_sock *tp,
+							   __u64 opened_ns)
 {
-	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	__u64 now = bpf_ktime_get_ns();
-	struct weir_ev_flow *ev;
+	struct tcp_conn conn = {
+		.cookie = cookie,
+		.opened_ns = opened_ns,
+		.cgroup_id = sock_cgroup_id(&tp->inet_conn.icsk_inet.sk),
+		.role = WEIR_EV_ROLE_CLIENT,
+	}, *added;
 
-	/* Both sides called connect() (RFC 9293, 3.5): the kernel takes the passive path then. */
-	if (state->flags & SK_CONNECTING)
-		role = WEIR_EV_ROLE_CLIENT;
-	state->cookie = bpf_get_socket_cookie(ctx);
-	state->role = role;
-	state->protocol = IPPROTO_TCP;
-	state->flags = SK_ESTABLISHED;
-	state->established_ns = now;
-	state->reported_tx = 0;
-	state->reported_rx = 0;
-	if (role == WEIR_EV_ROLE_SERVER || !state->cgroup_id)
-		state->cgroup_id = sock_cgroup_id(sk);
-	if (role == WEIR_EV_ROLE_SERVER) {
-		state->opened_ns = now;
-		state->asked_port = 0;
-		addr_clear(state->asked);
-	}
-	tuple_from_sock(state, sk);
-	isns_from_sock(state, tp->snd_una - (__u32)tp->bytes_acked,
-		       tp->rcv_nxt - (__u32)tp->bytes_received);
-	ev = event_reserve(sizeof(*ev));
-	if (!ev)
+	connecting(&conn, tp);
+	addr_copy(conn.asked, conn.remote);
+	conn.asked_port = conn.remote_port;
+	added = tcp_conn_add(&conn);
+	if (!added)
+		stats_add_lost(lost_tcp_table_full);
+	return added;
+}
+
+static __always_inline void syn_sent(__u64 cookie, struct tcp_sock *tp)
+{
+	struct tcp_conn *conn = tcp_conn_lookup(cookie);
+
+	if (conn)
+		connecting(conn, tp);
+	else
+		connecting_unasked(cookie, tp, bpf_ktime_get_ns());
+}
+
+static __always_inline void established(struct tcp_conn *conn, struct tcp_sock *tp, __u64 now)
+{
+	conn->flags = CONN_ESTABLISHED;
+	conn->established_ns = now;
+	tuple_from_sock(conn, &tp->inet_conn.icsk_inet.sk);
+	isns_from_bases(conn, tp->snd_una - (__u32)tp->bytes_acked,
+			tp->rcv_nxt - (__u32)tp->bytes_received);
+}
+
+static __always_inline void connected(__u64 cookie, struct tcp_sock *tp)
+{
+	struct tcp_conn *conn = tcp_conn_lookup(cookie);
+
+	if (!conn)
+		conn = connecting_unasked(cookie, tp, 0);
+	if (!conn)
 		return;
-	tcp_event_fill(ev, state, tp, WEIR_EV_OPEN, WEIR_EV_END_NONE, STATE_ESTABLISHED, now);
-	bpf_ringbuf_submit(ev, 0);
+	established(conn, tp, bpf_ktime_get_ns());
+	young_opened(cookie, conn->established_ns);
 }
 
-static __always_inline void listening(struct sk_state *state)
+/* An address of its own wins over the wildcard, as in the kernel's lookup. */
+static __always_inline struct listener *listener_of(const struct tcp_conn *conn, struct sock *sk)
 {
-	state->flags = SK_LISTENING;
-	state->protocol = IPPROTO_TCP;
-	owner_from_current(state);
+	struct listener_key key = { .netns = conn->netns, .port = conn->local_port };
+	struct listener *listener;
+
+	addr_copy(key.addr, conn->local);
+	listener = bpf_map_lookup_elem(&listeners, &key);
+	if (listener)
+		return listener;
+	if (sk->__sk_common.skc_family == AF_INET6)
+		addr_clear(key.addr);
+	else
+		addr_set_v4(key.addr, 0);
+	return bpf_map_lookup_elem(&listeners, &key);
 }
 
+static __always_inline void accepted(__u64 cookie, struct tcp_sock *tp)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct tcp_conn conn = {
+		.cookie = cookie,
+		.sock = (__u64)tp,
+		.opened_ns = bpf_ktime_get_ns(),
+		.cgroup_id = sock_cgroup_id(sk),
+		.role = WEIR_EV_ROLE_SERVER,
+	};
+	struct listener *listener;
+
+	established(&conn, tp, conn.opened_ns);
+	listener = listener_of(&conn, sk);
+	if (listener) {
+		conn.pid = listener->pid;
+		copy16(conn.comm, listener->comm);
+	}
+	if (tcp_conn_add(&conn))
+		young_opened(cookie, conn.established_ns);
+	else
+		stats_add_lost(lost_tcp_table_full);
+}
+
+static __always_inline void listening(__u64 cookie, struct tcp_sock *tp)
+{
+	struct listener listener = { .pid = bpf_get_current_pid_tgid() >> 32 };
+	struct listener_key key;
+
+	bpf_get_current_comm(listener.comm, sizeof(listener.comm));
+	listener_key_from_sock(&key, &tp->inet_conn.icsk_inet.sk);
+	listener_add(cookie, &key, &listener);
+}
+
+/* MPTCP keeps a subflow's socket when it is closed, and wipes it for another use. */
+static __always_inline void follow_subflow(struct bpf_sock_ops *ctx, struct tcp_sock *tp)
+{
+	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
+		bpf_sock_ops_cb_flags_set(ctx,
+					  ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
+static __always_inline struct tcp_sock *tcp_sock_of(struct bpf_sock_ops *ctx)
+{
+	struct bpf_sock *bsk = ctx->sk;
+
+	return bsk ? bpf_skc_to_tcp_sock(bsk) : 0;
+}
+
+static __noinline int born(struct bpf_sock_ops *ctx)
+{
+	struct tcp_sock *tp = tcp_sock_of(ctx);
+	__u64 cookie;
+	bool known;
+
+	if (!tp)
+		return 1;
+	known = cookie_of(&tp->inet_conn.icsk_inet.sk);
+	cookie = bpf_get_socket_cookie(ctx);
+	switch (ctx->op) {
+	case BPF_SOCK_OPS_TCP_CONNECT_CB:
+		syn_sent(cookie, tp);
+		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		connected(cookie, tp);
+		break;
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		/* Both sides called connect() (RFC 9293, 3.5): the kernel calls it passive then. */
+		if (known && tcp_conn_lookup(cookie))
+			connected(cookie, tp);
+		else
+			accepted(cookie, tp);
+		break;
+	case BPF_SOCK_OPS_TCP_LISTEN_CB:
+		listening(cookie, tp);
+		return 1;
+	}
+	follow_subflow(ctx, tp);
+	return 1;
+}
+
+static __noinline int subflow_changed(struct bpf_sock_ops *ctx)
+{
+	struct tcp_sock *tp = tcp_sock_of(ctx);
+
+	if (tp && ctx->args[1] == STATE_CLOSE)
+		closed(tp);
+	return 1;
+}
+
+/* Called for a dozen things more, which leave at once. */
 SEC("sockops")
 int tcp_sockops(struct bpf_sock_ops *ctx)
 {
-	struct sk_state *state;
-	struct bpf_sock *bsk = ctx->sk;
-	struct tcp_sock *tp;
-	__u32 op = ctx->op;
-	bool birth = op == BPF_SOCK_OPS_TCP_CONNECT_CB ||
-		     op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB ||
-		     op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB || op == BPF_SOCK_OPS_TCP_LISTEN_CB;
-	bool death = op == BPF_SOCK_OPS_STATE_CB && ctx->args[1] == STATE_CLOSE;
-
-	if ((!birth && !death) || !bsk)
-		return 1;
-	tp = bpf_skc_to_tcp_sock(bsk);
-	if (!tp)
-		return 1;
-	state = bpf_sk_storage_get(&sk_states, bsk, 0, birth ? BPF_SK_STORAGE_GET_F_CREATE : 0);
-	if (!state) {
-		if (birth) {
-			stats_add_lost(lost_storage_failed);
-		}
-		return 1;
-	}
-	switch (op) {
+	switch (ctx->op) {
 	case BPF_SOCK_OPS_TCP_CONNECT_CB:
-		syn_sent(ctx, state, tp);
-		break;
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
-		established(ctx, state, tp, WEIR_EV_ROLE_CLIENT);
-		break;
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-		established(ctx, state, tp, WEIR_EV_ROLE_SERVER);
-		break;
 	case BPF_SOCK_OPS_TCP_LISTEN_CB:
-		listening(state);
-		return 1;
+		return born(ctx);
+	case BPF_SOCK_OPS_STATE_CB:
+		return subflow_changed(ctx);
 	default:
-		closed(state, tp, ctx->args[0]);
 		return 1;
 	}
-	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
-	return 1;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -35,13 +35,13 @@ struct ipv6_header {
 	__be16 payload_len;
 	__u8 nexthdr;
 	__u8 hop_limit;
-	__u8 saddr[16];
-	__u8 daddr[16];
+	struct in6_addr saddr;
+	struct in6_addr daddr;
 };
 
 struct datagram {
-	__u8 source[16];
-	__u8 destination[16];
+	__u8 source[16] ALIGNED;
+	__u8 destination[16] ALIGNED;
 	__u16 source_port;
 	__u16 destination_port;
 	__u32 bytes;      /* payload, all segments */
@@ -86,10 +86,10 @@ static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagra
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6_header *ip = data;
 
-		if ((void *)(ip + 1) > end || ip->nexthdr == 6)
+		if ((void *)(ip + 1) > end || ip->nexthdr == IPPROTO_TCP)
 			return false;
-		addr_copy(dg->source, ip->saddr);
-		addr_copy(dg->destination, ip->daddr);
+		addr_set_v6(dg->source, &ip->saddr);
+		addr_set_v6(dg->destination, &ip->daddr);
 		off = v6_udp_offset(skb, ip->nexthdr);
 		if (!off)
 			return false;
@@ -111,35 +111,35 @@ static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagra
  * also when we see the answer first. A bound socket that was there before us may just be
  * answering.
  */
-static __always_inline __u8 role_of(const struct sk_state *state, const struct bpf_sock *sk,
+static __always_inline __u8 role_of(const struct udp_socket *socket, const struct bpf_sock *sk,
 				    bool egress, __u64 now)
 {
-	if (sk->dst_port || (state && !(state->flags & SK_BOUND)))
+	if (sk->dst_port || (socket && !(socket->flags & UDP_BOUND)))
 		return WEIR_EV_ROLE_CLIENT;
-	if (state && (state->flags & SK_FOUND) && now < start_ns + udp_idle_ns)
+	if (socket && (socket->flags & UDP_FOUND) && now < start_ns + udp_idle_ns)
 		return WEIR_EV_ROLE_UNKNOWN;
 	return egress ? WEIR_EV_ROLE_CLIENT : WEIR_EV_ROLE_SERVER;
 }
 
-static __always_inline void remember_first_peer(struct sk_state *state,
+static __always_inline void remember_first_peer(struct udp_socket *socket,
 						const struct weir_ev_udp_key *key)
 {
-	if (state->udp_peers && state->remote_port == key->remote_port &&
-	    addr_eq(state->remote, key->remote))
+	if (socket->peers && socket->remote_port == key->remote_port &&
+	    addr_eq(socket->remote, key->remote))
 		return; /* the same exchange again, after a rest */
-	if (__sync_fetch_and_add(&state->udp_peers, 1))
+	if (__sync_fetch_and_add(&socket->peers, 1))
 		return;
-	state->cookie = key->cookie;
-	addr_copy(state->remote, key->remote);
-	state->remote_port = key->remote_port;
-	state->local_port = key->local_port;
+	socket->cookie = key->cookie;
+	addr_copy(socket->remote, key->remote);
+	socket->remote_port = key->remote_port;
+	socket->local_port = key->local_port;
 }
 
 static __always_inline void exchange_begin(struct bpf_sock *sk, const struct weir_ev_udp_key *key,
 					   const struct weir_ev_udp *first)
 {
 	struct weir_ev_flow *ev;
-	struct sk_state *state;
+	struct udp_socket *socket;
 
 	/* Another CPU may have been first: then only the counters are missing, and added. */
 	if (bpf_map_update_elem(&udp_flows, key, first, BPF_NOEXIST)) {
@@ -155,11 +155,9 @@ static __always_inline void exchange_begin(struct bpf_sock *sk, const struct wei
 		__sync_fetch_and_add(&udp->rx_packets, first->rx_packets);
 		return;
 	}
-	state = bpf_sk_storage_get(&sk_states, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (state) {
-		state->protocol = IPPROTO_UDP;
-		remember_first_peer(state, key);
-	}
+	socket = bpf_sk_storage_get(&udp_sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (socket)
+		remember_first_peer(socket, key);
 	ev = event_reserve(sizeof(*ev));
 	if (!ev)
 		return;
@@ -226,11 +224,11 @@ static __always_inline void egress_remote(struct weir_ev_udp_key *key, struct bp
 	key->remote_port = dg->destination_port;
 }
 
-static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
+static __noinline int datagram_seen(struct __sk_buff *skb, bool egress)
 {
 	struct weir_ev_udp_key key = {};
 	struct weir_ev_udp first = {}, *udp;
-	struct sk_state *state;
+	struct udp_socket *socket;
 	struct bpf_sock *sk;
 	struct datagram dg;
 	__u64 now;
@@ -243,7 +241,7 @@ static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || sk->protocol != IPPROTO_UDP)
 		return 1;
-	state = bpf_sk_storage_get(&sk_states, sk, 0, 0);
+	socket = bpf_sk_storage_get(&udp_sockets, sk, 0, 0);
 	key.cookie = bpf_get_socket_cookie(skb);
 	key.local_port = sk->src_port;
 	if (egress) {
@@ -270,11 +268,11 @@ static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
 	first.opened_ns = now;
 	first.last_ns = now;
 	first.cgroup_id = bpf_skb_cgroup_id(skb);
-	first.role = role_of(state, sk, egress, now);
-	if (state) {
-		first.pid = state->pid;
-		first.netns = state->netns;
-		__builtin_memcpy(first.comm, state->comm, sizeof(first.comm));
+	first.role = role_of(socket, sk, egress, now);
+	if (socket) {
+		first.pid = socket->pid;
+		first.netns = socket->netns;
+		copy16(first.comm, socket->comm);
 	}
 	addr_copy(first.local, egress ? dg.source : dg.destination);
 	if (egress) {
@@ -289,16 +287,28 @@ static __always_inline int datagram_seen(struct __sk_buff *skb, bool egress)
 	return 1;
 }
 
+#define OFFSET_OF_PROTOCOL 9 /* in an IPv4 header */
+#define OFFSET_OF_NEXTHDR 6  /* in an IPv6 header */
+
+/* Nearly every packet is TCP's: so much is read of those, and no more. */
+static __always_inline bool may_be_udp(struct __sk_buff *skb)
+{
+	bool v4 = skb->protocol == bpf_htons(ETH_P_IP);
+	__u8 *protocol = (__u8 *)(long)skb->data + (v4 ? OFFSET_OF_PROTOCOL : OFFSET_OF_NEXTHDR);
+
+	return (void *)(protocol + 1) <= (void *)(long)skb->data_end && *protocol != IPPROTO_TCP;
+}
+
 SEC("cgroup_skb/egress")
 int udp_egress(struct __sk_buff *skb)
 {
-	return datagram_seen(skb, true);
+	return may_be_udp(skb) ? datagram_seen(skb, true) : 1;
 }
 
 SEC("cgroup_skb/ingress")
 int udp_ingress(struct __sk_buff *skb)
 {
-	return datagram_seen(skb, false);
+	return may_be_udp(skb) ? datagram_seen(skb, false) : 1;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -4,6 +4,33 @@
 
 #include "bpf/common.bpf.h"
 
+enum udp_socket_flag {
+	UDP_BOUND = 1 << 0,  /* bind() named its port */
+	UDP_FOUND = 1 << 1,  /* older than the agent */
+};
+
+/* Who uses a socket, and its exchange as long as it has just one. */
+struct udp_socket {
+	__u64 cookie;        /* with the peer and the ports: the key of the first exchange */
+	__u8 remote[16];
+	char comm[WEIR_EV_COMM_LEN];
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 flags;         /* enum udp_socket_flag */
+	__u32 pid;
+	__u32 netns;
+	__u32 peers;         /* exchanges begun by this socket */
+	__u32 pad;
+};
+
+struct udp_sockets {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct udp_socket);
+};
+extern struct udp_sockets udp_sockets SEC(".maps");
+
 /* One entry for each socket and peer; totals stay here until the exchange ends. */
 struct udp_flows {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -75,7 +102,7 @@ static __always_inline void udp_event_fill(struct weir_ev_flow *ev,
 		addr_copy(ev->asked, key->remote);
 		ev->asked_port = key->remote_port;
 	}
-	__builtin_memcpy(ev->comm, udp->comm, sizeof(ev->comm));
+	copy16(ev->comm, udp->comm);
 }
 
 #endif

@@ -66,9 +66,13 @@ typedef struct {
 
 struct in6_addr {
 	union {
-		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
 	} in6_u;
 };
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
 
 struct sock_common {
 	__be32 skc_daddr;
@@ -78,6 +82,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	atomic64_t skc_cookie;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	unsigned long skc_flags;
@@ -125,6 +130,7 @@ struct tcp_sock {
 	__u32 srtt_us;
 	__u32 total_retrans;
 	struct minmax rtt_min;
+	bool is_mptcp;
 };
 
 enum sock_flags {
@@ -154,13 +160,6 @@ struct bpf_iter_meta {
 };
 
 struct bpf_map;
-
-struct bpf_iter__bpf_sk_storage_map {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	struct sock *sk;
-	void *value;
-};
 
 struct bpf_iter__bpf_map_elem {
 	struct bpf_iter_meta *meta;

@@ -114,7 +114,8 @@ struct weir_ev_cgroup {
 struct weir_ev_stats {
 	__u64 seen;
 	__u64 lost_ringbuf_full;
-	__u64 lost_storage_failed;  /* no memory for a socket's storage */
+	__u64 lost_storage_failed;  /* no memory to remember who owns a UDP socket */
+	__u64 lost_tcp_table_full;  /* connections the table had no room for */
 	__u64 lost_udp_table_full;  /* datagrams of exchanges the table had no room for */
 };
 
@@ -149,7 +150,7 @@ struct weir_ev_udp {
 _Static_assert(sizeof(struct weir_ev_hdr) == 16, "weir_ev_hdr layout");
 _Static_assert(sizeof(struct weir_ev_flow) == 200, "weir_ev_flow layout");
 _Static_assert(sizeof(struct weir_ev_cgroup) == 504, "weir_ev_cgroup layout");
-_Static_assert(sizeof(struct weir_ev_stats) == 32, "weir_ev_stats layout");
+_Static_assert(sizeof(struct weir_ev_stats) == 40, "weir_ev_stats layout");
 _Static_assert(sizeof(struct weir_ev_udp_key) == 32, "weir_ev_udp_key layout");
 _Static_assert(sizeof(struct weir_ev_udp) == 128, "weir_ev_udp layout");
 

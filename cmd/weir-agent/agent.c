@@ -233,6 +233,7 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 		.cgroup_dir = agent->cgroup_dir,
 		.root_cgroup_id = agent->root_cgroup_id,
 		.ring_bytes = agent->settings->ring_bytes,
+		.tcp_conns_max = agent->settings->tcp_sockets,
 		.udp_flows_max = agent->settings->udp_flows,
 		.udp_idle_ns = agent->settings->idle_timeout_ns,
 		.on_flow = pipeline_on_flow_input,

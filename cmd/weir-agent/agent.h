@@ -47,7 +47,6 @@ struct agent {
 
 	bool resyncing;              /* the sweep under way passes every live socket */
 	bool resync_wanted;          /* ends may have been missed: the next sweep is to */
-	uint64_t skipped;            /* weir_capture_skipped() as of the last look */
 	uint64_t started_ns;
 	uint64_t now_ns;             /* of this turn of the loop: inputs are many, clocks are dear */
 	uint64_t cgroup_events;      /* applied to the store */

@@ -13,6 +13,7 @@ void losses_get(const struct agent *agent, uint64_t ret_lost[WEIR_LOSS_MAX_])
 	weir_server_get_stats(agent->server, &server);
 	ret_lost[WEIR_LOSS_RINGBUF_FULL] = capture.lost_ringbuf_full;
 	ret_lost[WEIR_LOSS_STORAGE_FAILED] = capture.lost_storage_failed;
+	ret_lost[WEIR_LOSS_TCP_TABLE_FULL] = capture.lost_tcp_table_full;
 	ret_lost[WEIR_LOSS_UDP_TABLE_FULL] = capture.lost_udp_table_full;
 	ret_lost[WEIR_LOSS_BAD_EVENT] = capture.bad_events;
 	ret_lost[WEIR_LOSS_NO_MEMORY] = agent->no_memory;
@@ -38,16 +39,13 @@ static void tell_one(struct agent *agent, enum weir_loss cause, uint64_t count, 
 /* A slow client's losses are its own: the server tells that client, not the stream. */
 void losses_tell(struct agent *agent)
 {
-	uint64_t skipped = weir_capture_skipped(agent->capture);
 	uint64_t lost[WEIR_LOSS_MAX_];
 	int64_t now_ns = weir_time_real_ns();
 	int cause;
 
 	losses_get(agent, lost);
-	if (lost[WEIR_LOSS_RINGBUF_FULL] > agent->told[WEIR_LOSS_RINGBUF_FULL] ||
-	    skipped > agent->skipped)
+	if (lost[WEIR_LOSS_RINGBUF_FULL] > agent->told[WEIR_LOSS_RINGBUF_FULL])
 		agent->resync_wanted = true;
-	agent->skipped = skipped;
 	for (cause = 0; cause < WEIR_LOSS_CLIENT_TOO_SLOW; cause++) {
 		if (lost[cause] <= agent->told[cause])
 			continue;

@@ -50,6 +50,8 @@ static const struct weir_option table[] = {
 	{ .name = "ring-bytes", .type = WEIR_OPTION_BYTES, FIELD(ring_bytes), .def = "2Mi",
 	  .min = 64 << 10, .max = 1 << 30,
 	  .help = "Size of the kernel's ring buffer, a power of two" },
+	{ .name = "tcp-sockets", .type = WEIR_OPTION_UINT, FIELD(tcp_sockets), .def = "262144",
+	  .min = 64, .max = 1 << 26, .help = "TCP connections' ends the kernel follows at once" },
 	{ .name = "udp-flows", .type = WEIR_OPTION_UINT, FIELD(udp_flows), .def = "262144",
 	  .min = 64, .max = 1 << 26, .help = "UDP exchanges the kernel keeps count of at once" },
 

@@ -18,6 +18,7 @@ struct settings {
 	uint64_t max_connections;
 	uint64_t max_clients;
 	uint64_t ring_bytes;
+	uint64_t tcp_sockets;
 	uint64_t udp_flows;
 	const char *log_level;
 };

@@ -11,9 +11,6 @@ static void check_tcp_life(struct world *w)
 	receive_bytes(p.server, 1000);
 	send_bytes(p.server, 50000);
 	receive_bytes(p.client, 50000);
-	close(p.client);
-	close(p.server);
-	close(p.listener);
 
 	client = wait_input(w, WEIR_INPUT_OPEN, WEIR_ROLE_CLIENT, p.port);
 	assert_true(client->established);
@@ -27,6 +24,9 @@ static void check_tcp_life(struct world *w)
 	assert_int_equal(server->isn_remote, client->isn_local);
 	assert_int_equal(server->end.cgroup_id, w->cgroup_id);
 	assert_int_equal(server->end.pid, getpid()); /* who called listen() */
+	close(p.client);
+	close(p.server);
+	close(p.listener);
 
 	client = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
 	server = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_SERVER, p.port);
@@ -47,6 +47,61 @@ static void tcp_connection_told_by_both_ends_exact(void **state)
 	capture_start(w);
 	assert_null(weir_capture_degraded(w->capture, 0));
 	check_tcp_life(w);
+	weir_capture_free(&w->capture);
+}
+
+/* Over before anybody would have said that it began. */
+static void tcp_short_connection_told_by_its_close_alone(void **state)
+{
+	struct world *w = *state;
+	struct pair p;
+	size_t i;
+
+	capture_start(w);
+	p = pair_open(5);
+	send_bytes(p.client, 10);
+	receive_bytes(p.server, 10);
+	close(p.client);
+	close(p.server);
+	assert_int_equal(wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_SERVER, p.port)->counts.rx_bytes,
+			 10);
+	(void)wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
+	(void)poll(NULL, 0, 50);
+	(void)weir_capture_drain(w->capture, 1000);
+	for (i = 0; i < w->n_inputs; i++)
+		assert_int_equal(w->inputs[i].kind, WEIR_INPUT_CLOSE);
+	assert_int_equal(w->n_inputs, 2);
+	close(p.listener);
+	weir_capture_free(&w->capture);
+}
+
+/* More at once than a CPU's list of the young has room for: each is told, once. */
+static void tcp_many_opened_at_once_all_told(void **state)
+{
+	struct world *w = *state;
+	static struct pair pairs[1200];
+	size_t n = sizeof(pairs) / sizeof(pairs[0]), i, opened = 0;
+	uint64_t until;
+
+	capture_start(w);
+	for (i = 0; i < n; i++) {
+		pairs[i] = pair_open(1);
+		close(pairs[i].listener);
+	}
+	until = weir_time_mono_ns() + WAIT_NS;
+	while (w->n_inputs < 2 * n && weir_time_mono_ns() < until) {
+		(void)poll(NULL, 0, 10);
+		(void)weir_capture_drain(w->capture, 10000);
+	}
+	(void)poll(NULL, 0, 50);
+	(void)weir_capture_drain(w->capture, 10000);
+	for (i = 0; i < w->n_inputs; i++)
+		opened += w->inputs[i].kind == WEIR_INPUT_OPEN;
+	assert_int_equal(opened, 2 * n);
+	for (i = 0; i < n; i++) {
+		close(pairs[i].client);
+		close(pairs[i].server);
+	}
 	weir_capture_free(&w->capture);
 }
 
@@ -355,6 +410,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_connection_told_by_both_ends_exact),
+		cmocka_unit_test(tcp_short_connection_told_by_its_close_alone),
+		cmocka_unit_test(tcp_many_opened_at_once_all_told),
 		cmocka_unit_test(tcp_reset_told_as_rst),
 		cmocka_unit_test(tcp_connect_nobody_listens_refused),
 		cmocka_unit_test(tcp_connect_without_route_local_error),

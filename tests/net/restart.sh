@@ -67,6 +67,11 @@ one_client() {
 cluster_wait 20 one_client || true
 cluster_run load/client "$TOOLS/tcpload" client --to "$to:8003" --connections 50 --concurrency 50 \
 	--out "$CLUSTER_DIR/truth" > "$CLUSTER_DIR/last"
+# The client does not wait for the server to close, too.
+none_open() {
+	! cluster_run load/server ss -Htn "sport = :8003" | grep -vq TIME-WAIT
+}
+cluster_wait 10 none_open || true
 status=0
 agent_stop || status=$?
 ended_well() {
