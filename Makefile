@@ -35,7 +35,9 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wfo
 WERROR := $(if $(CI),-Werror)
 CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DWEIR_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(WERROR) -fvisibility=hidden -fstack-protector-strong \
+# The programs are optimised as a whole; tests link the same objects as they are.
+LTO := $(if $(SANITIZE)$(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(LTO) $(WARNINGS) $(WERROR) -fvisibility=hidden -fstack-protector-strong \
 	-ffunction-sections -fdata-sections -MMD -MP $(shell pkg-config --cflags $(LIBS)) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 LDFLAGS += -Wl,--gc-sections -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
@@ -97,7 +99,7 @@ $(BUILD)/weir-agent: $(call objects,cmd/weir-agent) $(CMD_OBJECTS) $(ARCHIVES)
 $(BUILD)/weir: $(call objects,cmd/weir) $(CMD_OBJECTS) $(filter-out $(BUILD)/bpf/%,$(ARCHIVES))
 $(BUILD)/weir-agent $(BUILD)/weir:
 	$(say) LD $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 include mk/test.mk mk/fuzz.mk mk/lint.mk mk/install.mk
 

@@ -44,6 +44,7 @@ struct weir_capture {
 	size_t row_fill;                /* bytes of rows[] that are not a whole row yet */
 	char rows[64 * sizeof(struct weir_ev_flow)];
 	uint64_t rows_seen;
+	uint64_t entries_swept;         /* rows and entries without news */
 	uint64_t bad_events;
 	uint64_t passed;
 	const char *degraded[8];
@@ -356,7 +357,14 @@ static bool end_tcp(struct weir_capture *capture, const struct weir_flow_input *
 static void pass_row(struct weir_capture *capture, const void *row)
 {
 	struct weir_flow_input input;
+	struct weir_ev_hdr hdr;
 
+	memcpy(&hdr, row, sizeof(hdr));
+	if (hdr.type == WEIR_EV_PAUSE) {
+		capture->entries_swept += WEIR_EV_PAUSE_ENTRIES;
+		return;
+	}
+	capture->entries_swept++;
 	if (weir_decode_type(row, sizeof(struct weir_ev_flow)) != WEIR_EV_FLOW ||
 	    weir_decode_flow(row, &input)) {
 		capture->rows_seen++;
@@ -444,11 +452,11 @@ int weir_capture_sweep_begin(struct weir_capture *capture, bool all)
 
 int weir_capture_sweep_step(struct weir_capture *capture, size_t max)
 {
-	uint64_t until = capture->rows_seen + max;
+	uint64_t until = capture->entries_swept + max;
 	bool was_tcp;
 	ssize_t n;
 
-	while (capture->stage != SWEEP_NONE && capture->rows_seen < until) {
+	while (capture->stage != SWEEP_NONE && capture->entries_swept < until) {
 		n = read_rows(capture, capture->sweep_fd);
 		if (n > 0)
 			continue;

@@ -77,8 +77,8 @@ int weir_capture_find(struct weir_capture *capture);
  */
 int weir_capture_sweep_begin(struct weir_capture *capture, bool all);
 
-/** weir_capture_sweep_step() - pass about @max rows on: 1 more to come, 0 done, or an error
- * (the sweep is over then, too). */
+/** weir_capture_sweep_step() - look at about @max connections and pass those on that moved: 1 more
+ * to come, 0 done, or an error (the sweep is over then, too). */
 int weir_capture_sweep_step(struct weir_capture *capture, size_t max);
 
 void weir_capture_get_stats(const struct weir_capture *capture,

@@ -15,6 +15,23 @@ const volatile __u64 root_cgroup_id = 0;
 
 #define MAX_CGROUP_DEPTH 64
 
+static volatile __u32 entries_skipped = 0;
+
+/* A read() ends when its buffer is full: without this, it would last as long as there is no news,
+ * and its reader would have no turn for anything else. */
+static __always_inline int skip_entry(struct bpf_iter_meta *meta)
+{
+	struct weir_ev_flow row;
+
+	if (++entries_skipped < WEIR_EV_PAUSE_ENTRIES)
+		return 0;
+	__builtin_memset(&row, 0, sizeof(row));
+	row.hdr.type = WEIR_EV_PAUSE;
+	if (!bpf_seq_write(meta->seq, &row, sizeof(row)))
+		entries_skipped = 0;
+	return 0;
+}
+
 /*
  * The socket is known by its address only, and not locked. One that was closed while a process
  * still holds it, or that is gone unseen, makes a row of its end, which userspace takes out of the
@@ -37,6 +54,19 @@ static __always_inline __u8 conn_view(struct tcp_view *view, const struct tcp_co
 	return reason;
 }
 
+/* Nothing moved since the last row, by the least that says so: most connections are idle, and one
+ * read() of the sweep goes on until there are rows. The cookie comes last: see tcp_view_probe(). */
+static __always_inline bool at_rest(const struct tcp_conn *conn, __u64 cookie)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)conn->sock;
+	struct sock *sk = (struct sock *)conn->sock;
+
+	return BPF_CORE_READ(sk, __sk_common.skc_state) == STATE_ESTABLISHED &&
+	       BPF_CORE_READ(tp, snd_nxt) == conn->isn_local + 1 + (__u32)conn->reported_tx &&
+	       BPF_CORE_READ(tp, rcv_nxt) == conn->isn_remote + 1 + (__u32)conn->reported_rx &&
+	       BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) == (__s64)cookie;
+}
+
 SEC("iter/bpf_map_elem")
 int sweep_tcp(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -50,6 +80,8 @@ int sweep_tcp(struct bpf_iter__bpf_map_elem *ctx)
 	if (!key || !conn || !conn->flags || conn->moving)
 		return 0;
 	cookie = *key;
+	if (!sweep_all && at_rest(conn, cookie))
+		return skip_entry(ctx->meta);
 	reason = conn_view(&view, conn, cookie, &kind);
 	if (kind == WEIR_EV_UPDATE) {
 		if (!(conn->flags & CONN_ESTABLISHED))
@@ -82,7 +114,7 @@ int sweep_udp(struct bpf_iter__bpf_map_elem *ctx)
 	packets = udp->tx_packets + udp->rx_packets;
 	idle = now > udp->last_ns + udp_idle_ns;
 	if (!sweep_all && !idle && packets == udp->reported_packets)
-		return 0;
+		return skip_entry(ctx->meta);
 	udp_event_fill(&ev, key, udp, WEIR_EV_UPDATE, idle ? WEIR_EV_END_IDLE : WEIR_EV_END_NONE,
 		       udp->last_ns);
 	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))

@@ -17,6 +17,7 @@
 enum weir_ev_type {
 	WEIR_EV_FLOW = 1,   /* struct weir_ev_flow */
 	WEIR_EV_CGROUP = 2, /* struct weir_ev_cgroup */
+	WEIR_EV_PAUSE = 3,  /* of a sweep, as long as a flow: WEIR_EV_PAUSE_ENTRIES had no news */
 };
 
 /* The values of enum weir_input_kind, weir_role and weir_end_reason in flow/flow.h, restated
@@ -50,6 +51,8 @@ enum weir_ev_end {
 enum weir_ev_flag {
 	WEIR_EV_ESTABLISHED = 1 << 0, /* TCP: the handshake was completed */
 };
+
+#define WEIR_EV_PAUSE_ENTRIES 32
 
 struct weir_ev_hdr {
 	__u16 len;     /* of the whole record */

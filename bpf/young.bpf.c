@@ -10,7 +10,6 @@
 #include "bpf/tcp.bpf.h"
 
 #define YOUNG_NS 10000000ULL
-#define YOUNG_RETRY_NS 1000000ULL
 #define YOUNG_MAX 512  /* in a list; a power of two */
 #define YOUNG_SPARE 8  /* what may come in between the look at the room and its use */
 #define CLOCK_MONOTONIC 1  /* include/uapi/linux/time.h */
@@ -45,7 +44,11 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
 	if (!conn || !tcp_view_probe(&view, conn->sock, cookie) || view.state == STATE_CLOSE)
 		return false;
 	tcp_event_fill(ev, cookie, conn, &view, WEIR_EV_OPEN, WEIR_EV_END_NONE, bpf_ktime_get_ns());
-	return tcp_conn_is(conn, cookie);
+	if (!tcp_conn_is(conn, cookie))
+		return false;
+	conn->reported_tx = ev->tx_bytes;
+	conn->reported_rx = ev->rx_bytes;
+	return true;
 }
 
 /*
@@ -110,7 +113,7 @@ static int young_due(void *map, __u32 *cpu, struct young *young)
 	/* What is listed from here on finds no timer, and starts it; what came before is seen here. */
 	(void)__sync_lock_test_and_set(&young->armed, 0);
 	if (young->tail != young->head && !__sync_lock_test_and_set(&young->armed, 1))
-		(void)bpf_timer_start(&young->timer, YOUNG_RETRY_NS, 0);
+		(void)bpf_timer_start(&young->timer, YOUNG_NS, 0);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 /* After a wake-up the ring is looked at by timer until it is found empty: one wake-up for a
  * burst instead of one for each record, at the price of this much latency within a burst. */
 #define DRAIN_PAUSE_NS (10 * WEIR_NS_PER_MS)
-#define SWEEP_ROWS_MAX 1024
+#define SWEEP_MAX 1024
 #define FAREWELL_NS (200 * WEIR_NS_PER_MS)
 #define LOSS_PERIOD_NS (500 * WEIR_NS_PER_MS)
 
@@ -87,7 +87,7 @@ static void on_sweep_step(void *ctx)
 	int r;
 
 	agent->now_ns = weir_time_mono_ns();
-	r = weir_capture_sweep_step(agent->capture, SWEEP_ROWS_MAX);
+	r = weir_capture_sweep_step(agent->capture, SWEEP_MAX);
 	if (r <= 0) {
 		sweep_done(agent, r);
 		return;

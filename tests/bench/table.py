@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's figures as markdown: medians with their spread (smallest to largest).
+"""The benchmark's figures as markdown: medians with their spread (the quartiles).
 
 usage: table.py THROUGHPUT COST TICKS_PER_SECOND
 """
@@ -17,8 +17,8 @@ NAMES = {"rr": ("request/response, 1 byte", "transactions/s", 0.99),
 
 
 def spread(values, digits=0):
-    return (f"{statistics.median(values):,.{digits}f} "
-            f"({min(values):,.{digits}f} – {max(values):,.{digits}f})")
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{median:,.{digits}f} ({low:,.{digits}f} – {high:,.{digits}f})"
 
 
 def throughput(path):
@@ -26,11 +26,11 @@ def throughput(path):
     for line in open(path, encoding="ascii"):
         test, mode, value = line.split()
         runs[test, mode].append(float(value))
-    print("| what | unit | without agent | with agent | ratio of pairs | goal |")
+    print("| what | unit | without agent | with agent | ratio | goal |")
     print("|---|---|---:|---:|---:|---:|")
     for test, (name, unit, goal) in NAMES.items():
         off, on = runs[test, "off"], runs[test, "on"]
-        ratios = [b / a for a, b in zip(off, on)]
+        ratios = [2 * b / (before + after) for before, b, after in zip(off, on, off[1:])]
         print(f"| {name} | {unit} | {spread(off)} | {spread(on)} | {spread(ratios, 3)} | ≥ {goal} |")
 
 
@@ -57,6 +57,9 @@ def cost(path, ticks):
     print(f"| RSS, idle | MB | {int(rows['idle'][0]) / 1024:.1f} | ≤ 12 |")
     print(f"| RSS, peak with {int(rows['held'][1]):,} live connections | MB | "
           f"{int(rows['held'][0]) / 1024:.1f} | ≤ 32 |")
+    print(f"| BPF maps, idle | MB | {int(rows['idle'][1]) / 1024:.1f} | |")
+    print(f"| BPF maps with {int(rows['held'][1]):,} live connections | MB | "
+          f"{int(rows['held'][3]) / 1024:.1f} | |")
     print(f"| losses while those were opened | records | {rows['held'][2]} | 0 |")
 
 

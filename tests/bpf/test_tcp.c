@@ -356,12 +356,20 @@ static void sweep_live_connection_told_when_changed(void **state)
 	p = pair_open(5);
 	send_bytes(p.client, 123);
 	receive_bytes(p.server, 123);
-	(void)wait_input(w, WEIR_INPUT_OPEN, WEIR_ROLE_SERVER, p.port);
+	assert_int_equal(wait_input(w, WEIR_INPUT_OPEN, WEIR_ROLE_CLIENT, p.port)->counts.tx_bytes,
+			 123);
+	assert_int_equal(wait_input(w, WEIR_INPUT_OPEN, WEIR_ROLE_SERVER, p.port)->counts.rx_bytes,
+			 123);
+	w->n_inputs = 0;
+	sweep(w, false);
+	assert_int_equal(w->n_inputs, 0);
+	send_bytes(p.client, 77);
+	receive_bytes(p.server, 77);
 	sweep(w, false);
 	assert_int_equal(
-		wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_CLIENT, p.port)->counts.tx_bytes, 123);
+		wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_CLIENT, p.port)->counts.tx_bytes, 200);
 	assert_int_equal(
-		wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_SERVER, p.port)->counts.rx_bytes, 123);
+		wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_SERVER, p.port)->counts.rx_bytes, 200);
 	w->n_inputs = 0;
 	sweep(w, false);
 	assert_int_equal(w->n_inputs, 0);

@@ -330,9 +330,10 @@ cluster_run() {
 	(cluster_exec "$@")
 }
 
-# Not a job of the shell's: bash is not to report its end, and nobody waits for it.
+# Not a job of the shell's: bash is not to report its end, and nobody waits for it. Standard input
+# is the caller's, which of a command with & it would not be by itself.
 cluster_spawn() {
-	cluster_exec "$@" &
+	cluster_exec "$@" <&0 &
 	SPAWNED=$!
 	disown "$SPAWNED"
 }

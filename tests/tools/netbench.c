@@ -3,7 +3,7 @@
  * Three numbers about TCP between two hosts, one at a time:
  *
  *   netbench server ADDRESS PORT
- *   netbench rr|stream|crr ADDRESS:PORT SECONDS
+ *   netbench rr|stream|crr ADDRESS:PORT MILLISECONDS
  *
  * rr: one byte there and back on one connection, transactions per second. stream: one way, MB/s.
  * crr: connect, one byte there and back, close; connections per second. Prints the number.
@@ -148,11 +148,11 @@ int main(int argc, char **argv)
 		return server(argv[2], argv[3]);
 	if (argc != 4) {
 		fprintf(stderr, "usage: netbench server ADDRESS PORT | "
-				"rr|stream|crr ADDRESS:PORT SECONDS\n");
+				"rr|stream|crr ADDRESS:PORT MILLISECONDS\n");
 		return 2;
 	}
 	to = endpoint_parse(argv[2]);
-	end_ns = now_ns() + parse_number("SECONDS", argv[3], 3600) * 1000000000u;
+	end_ns = now_ns() + parse_number("MILLISECONDS", argv[3], 3600000) * 1000000u;
 	if (!strcmp(argv[1], "rr"))
 		printf("%.1f\n", rr(&to, end_ns));
 	else if (!strcmp(argv[1], "stream"))
