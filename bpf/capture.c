@@ -318,6 +318,11 @@ int weir_capture_fd(const struct weir_capture *capture)
 	return bpf_map__fd(capture->skel->maps.events);
 }
 
+void weir_capture_set_polled(struct weir_capture *capture, bool polled)
+{
+	capture->skel->bss->reader_polls = polled;
+}
+
 size_t weir_capture_drain(struct weir_capture *capture, size_t max)
 {
 	return weir_ring_drain(capture->ring, max, on_ring_record, capture);

@@ -60,6 +60,14 @@ const char *weir_capture_degraded(const struct weir_capture *capture, size_t i);
 /** weir_capture_fd() - readable while the ring has records. */
 int weir_capture_fd(const struct weir_capture *capture);
 
+/**
+ * weir_capture_set_polled() - whether the caller drains by timer: weir_capture_fd() stays silent then.
+ *
+ * When that ends, a record that was just being written may still come without a word: drain once
+ * more a moment later.
+ */
+void weir_capture_set_polled(struct weir_capture *capture, bool polled);
+
 /** weir_capture_drain() - pass at most @max ring records on; returns how many were taken. */
 size_t weir_capture_drain(struct weir_capture *capture, size_t max);
 

@@ -17,7 +17,7 @@ static __always_inline void emit(struct cgroup *cgrp, const char *path, __u8 op)
 	ev->id = cgrp->kn->id;
 	ev->op = op;
 	bpf_probe_read_kernel_str(ev->path, sizeof(ev->path), path);
-	bpf_ringbuf_submit(ev, 0);
+	event_submit(ev);
 }
 
 SEC("tp_btf/cgroup_mkdir")

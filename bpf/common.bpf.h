@@ -67,6 +67,14 @@ static __always_inline void *event_reserve(__u64 size)
 	return ev;
 }
 
+/* Set by userspace while it looks at the ring by timer: a wake-up costs an interrupt or two. */
+extern volatile bool reader_polls;
+
+static __always_inline void event_submit(void *ev)
+{
+	bpf_ringbuf_submit(ev, reader_polls ? BPF_RB_NO_WAKEUP : 0);
+}
+
 static __always_inline void event_header(struct weir_ev_hdr *hdr, __u8 type, __u16 len, __u64 ts_ns)
 {
 	hdr->len = len;

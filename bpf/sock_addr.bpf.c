@@ -58,7 +58,7 @@ static __always_inline void tell_unfinished(__u64 cookie)
 		return;
 	tcp_view_last_known(&view, &conn);
 	tcp_event_fill(ev, cookie, &conn, &view, WEIR_EV_CLOSE, reason, bpf_ktime_get_ns());
-	bpf_ringbuf_submit(ev, 0);
+	event_submit(ev);
 }
 
 /* A socket that nobody gave a cookie yet is in no table. */
@@ -197,7 +197,7 @@ static __always_inline void udp_released(struct udp_socket *socket)
 	if (!ev)
 		return; /* the sweep ends it as idle */
 	udp_event_fill(ev, &key, udp, WEIR_EV_CLOSE, WEIR_EV_END_SOCKET_CLOSED, bpf_ktime_get_ns());
-	bpf_ringbuf_submit(ev, 0);
+	event_submit(ev);
 	bpf_map_delete_elem(&udp_flows, &key);
 }
 

@@ -34,7 +34,7 @@ static __noinline int closed(struct tcp_sock *tp)
 	if (!ev)
 		return 0;
 	tcp_event_fill(ev, cookie, &conn, &view, WEIR_EV_CLOSE, reason, bpf_ktime_get_ns());
-	bpf_ringbuf_submit(ev, 0);
+	event_submit(ev);
 	return 0;
 }
 

@@ -162,7 +162,7 @@ static __always_inline void exchange_begin(struct bpf_sock *sk, const struct wei
 	if (!ev)
 		return;
 	udp_event_fill(ev, key, first, WEIR_EV_OPEN, WEIR_EV_END_NONE, first->opened_ns);
-	bpf_ringbuf_submit(ev, 0);
+	event_submit(ev);
 }
 
 static __always_inline void backend_note(struct weir_ev_udp *udp, const struct weir_ev_udp_key *key,

@@ -10,7 +10,7 @@
 #include "bpf/tcp.bpf.h"
 
 #define YOUNG_NS 10000000ULL
-#define YOUNG_MAX 512  /* in a list; a power of two */
+#define YOUNG_MAX 1024  /* in a list; a power of two */
 #define YOUNG_SPARE 8  /* what may come in between the look at the room and its use */
 #define CLOCK_MONOTONIC 1  /* include/uapi/linux/time.h */
 
@@ -70,7 +70,7 @@ __noinline int young_tell_open(__u64 cookie)
 		return 0;
 	}
 	stats_add(seen);
-	bpf_ringbuf_submit(ev, 0);
+	event_submit(ev);
 	return 0;
 }
 

@@ -45,25 +45,36 @@ static size_t drain(struct agent *agent)
 	return n;
 }
 
+static void set_polling(struct agent *agent, bool polling)
+{
+	if (agent->polling == polling)
+		return;
+	agent->polling = polling;
+	weir_capture_set_polled(agent->capture, polling);
+	weir_loop_pause_fd(agent->ring_watch, polling);
+}
+
+/* Also when nothing was found for the first time: see weir_capture_set_polled(). */
+static void drain_again_later(struct agent *agent, size_t n)
+{
+	if (n || agent->polling)
+		weir_loop_timer_set(agent->drain_timer, n == DRAIN_MAX ? 0 : DRAIN_PAUSE_NS);
+	set_polling(agent, n > 0);
+}
+
 static void on_ring(void *ctx)
 {
 	struct agent *agent = ctx;
-	size_t n;
 
-	weir_loop_pause_fd(agent->ring_watch, true);
-	n = drain(agent);
-	weir_loop_timer_set(agent->drain_timer, n == DRAIN_MAX ? 0 : DRAIN_PAUSE_NS);
+	set_polling(agent, true);
+	drain_again_later(agent, drain(agent));
 }
 
 static void on_drain_timer(void *ctx)
 {
 	struct agent *agent = ctx;
-	size_t n = drain(agent);
 
-	if (n == 0)
-		weir_loop_pause_fd(agent->ring_watch, false);
-	else
-		weir_loop_timer_set(agent->drain_timer, n == DRAIN_MAX ? 0 : DRAIN_PAUSE_NS);
+	drain_again_later(agent, drain(agent));
 }
 
 static void sweep_done(struct agent *agent, int r)

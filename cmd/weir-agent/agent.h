@@ -46,6 +46,7 @@ struct agent {
 	struct weir_loop_timer *loss_timer;
 
 	bool resyncing;              /* the sweep under way passes every live socket */
+	bool polling;                /* the ring is drained by timer, not when it is readable */
 	bool resync_wanted;          /* ends may have been missed: the next sweep is to */
 	uint64_t started_ns;
 	uint64_t now_ns;             /* of this turn of the loop: inputs are many, clocks are dear */

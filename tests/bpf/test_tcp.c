@@ -66,7 +66,7 @@ static void tcp_short_connection_told_by_its_close_alone(void **state)
 	assert_int_equal(wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_SERVER, p.port)->counts.rx_bytes,
 			 10);
 	(void)wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
-	(void)poll(NULL, 0, 50);
+	(void)poll(NULL, 0, 100);
 	(void)weir_capture_drain(w->capture, 1000);
 	for (i = 0; i < w->n_inputs; i++)
 		assert_int_equal(w->inputs[i].kind, WEIR_INPUT_CLOSE);
@@ -79,7 +79,7 @@ static void tcp_short_connection_told_by_its_close_alone(void **state)
 static void tcp_many_opened_at_once_all_told(void **state)
 {
 	struct world *w = *state;
-	static struct pair pairs[1200];
+	static struct pair pairs[1500];
 	size_t n = sizeof(pairs) / sizeof(pairs[0]), i, opened = 0;
 	uint64_t until;
 
@@ -93,7 +93,7 @@ static void tcp_many_opened_at_once_all_told(void **state)
 		(void)poll(NULL, 0, 10);
 		(void)weir_capture_drain(w->capture, 10000);
 	}
-	(void)poll(NULL, 0, 50);
+	(void)poll(NULL, 0, 100);
 	(void)weir_capture_drain(w->capture, 10000);
 	for (i = 0; i < w->n_inputs; i++)
 		opened += w->inputs[i].kind == WEIR_INPUT_OPEN;

@@ -93,7 +93,7 @@ static void tcp_finished_but_held_told_once_by_sweep(void **state)
 	receive_bytes(p.client, 22);
 	assert_int_equal(recv(p.client, (char[1]){ 0 }, 1, 0), 0);
 	(void)wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_SERVER, p.port);
-	(void)poll(NULL, 0, 50); /* the young are not swept */
+	(void)poll(NULL, 0, 100); /* the young are not swept */
 	assert_int_equal(count_closes(w, WEIR_ROLE_CLIENT, p.port), 0);
 	sweep(w, false);
 	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
