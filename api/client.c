@@ -251,7 +251,7 @@ static int body_take(struct weir_client *client, const char *bytes, size_t len)
 
 static int head_decode(struct weir_client *client)
 {
-	struct weir_handshake_answer answer;
+	struct weir_handshake_answer answer = { 0 };
 	struct weir_error err = { 0 };
 	int r = weir_handshake_decode(&client->handshake, weir_buf_cstr(&client->in), &answer,
 				      &err);

@@ -49,7 +49,9 @@ const char *weir_community_id(uint8_t protocol, const struct weir_addr *source,
 	put(&in, &ports_be[order < 0 ? 1 : 0], sizeof(ports_be[0]));
 	lws_SHA1(in.bytes, in.len, digest);
 	memcpy(text, "1:", sizeof("1:"));
-	(void)lws_b64_encode_string((const char *)digest, sizeof(digest), text + strlen(text),
-				    WEIR_COMMUNITY_ID_MAX - (int)strlen(text));
+	/* It wants more room than it uses, and ends the text only when it has it. */
+	if (lws_b64_encode_string((const char *)digest, sizeof(digest), text + strlen("1:"),
+				  WEIR_COMMUNITY_ID_MAX - (int)strlen("1:")) < 0)
+		text[0] = '\0';
 	return text;
 }

@@ -6,8 +6,8 @@
 
 #include "lib/addr.h"
 
-/** Room for "1:", 28 characters of base64 and the NUL. */
-#define WEIR_COMMUNITY_ID_MAX 31
+/** Room for "1:", 28 characters of base64, the NUL, and a byte that libwebsockets wants to spare. */
+#define WEIR_COMMUNITY_ID_MAX 32
 
 /**
  * weir_community_id() - the Community ID of a TCP, UDP or SCTP connection, seed 0.

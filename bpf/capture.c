@@ -106,10 +106,21 @@ static void on_ring_record(void *ctx, const void *data, size_t len)
 	capture->bad_events++;
 }
 
+/* A CPU begins some ten thousand connections a second, and a connection is young for 20 ms. */
+static __u32 young_slots(int n_cpus)
+{
+	__u32 slots = 2048;
+
+	while (slots < 16384 && slots < 1024 * (__u32)n_cpus)
+		slots <<= 1;
+	return slots;
+}
+
 static int load(struct weir_capture *capture, struct weir_error *err)
 {
 	const struct weir_capture_opts *opts = &capture->opts;
 	struct weir_bpf *skel = weir_bpf__open();
+	__u32 slots;
 	int r;
 
 	if (!skel)
@@ -123,6 +134,9 @@ static int load(struct weir_capture *capture, struct weir_error *err)
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_current_pid_tgid,
 					NULL) == 1;
 	(void)bpf_map__set_max_entries(skel->maps.events, (__u32)opts->ring_bytes);
+	slots = young_slots(capture->n_cpus);
+	skel->rodata->young_mask = slots - 1;
+	(void)bpf_map__set_max_entries(skel->maps.young_conns, slots);
 	(void)bpf_map__set_max_entries(skel->maps.young_lists, (__u32)capture->n_cpus);
 	(void)bpf_map__set_max_entries(skel->maps.tcp_conns, (__u32)opts->tcp_conns_max);
 	(void)bpf_map__set_max_entries(skel->maps.udp_flows, (__u32)opts->udp_flows_max);

@@ -43,19 +43,22 @@ struct tcp_conn {
 
 /*
  * Most connections are over within milliseconds. So each has a place first in an array that stays
- * in the CPU's caches: the one that its cookie says, as cookies are handed out in turn. If that is
+ * in the CPU's caches: the one that its cookie says, as each CPU hands out cookies in turn. If that is
  * taken it goes to the hash table at once, else when it has grown old (bpf/young.bpf.h).
  */
-#define YOUNG_SLOTS 2048 /* a power of two */
+#define YOUNG_RESERVED (~0ULL)
+
+/* How many slots there are less 1, a power of two less 1; set by the loader. */
+extern const volatile __u32 young_mask;
 
 struct young_slot {
-	struct tcp_conn conn;  /* cookie 0: free */
+	struct tcp_conn conn;  /* cookie 0: free; YOUNG_RESERVED: being written */
 	__u64 gone;            /* cookie of the connection of which the end was told last */
 };
 
 struct young_conns {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, YOUNG_SLOTS);
+	__uint(max_entries, 2048); /* the loader sets what suits the number of CPUs */
 	__type(key, __u32);
 	__type(value, struct young_slot);
 };
@@ -72,7 +75,7 @@ extern struct tcp_conns tcp_conns SEC(".maps");
 
 static __always_inline struct young_slot *young_slot_of(__u64 cookie)
 {
-	__u32 i = cookie & (YOUNG_SLOTS - 1);
+	__u32 i = cookie & young_mask;
 
 	return bpf_map_lookup_elem(&young_conns, &i);
 }
@@ -86,8 +89,11 @@ static __always_inline struct tcp_conn *tcp_conn_add(const struct tcp_conn *conn
 	/* The same socket again, after connect() failed. */
 	if (slot && slot->gone == cookie)
 		slot->gone = 0;
-	if (slot && !__sync_val_compare_and_swap(&slot->conn.cookie, 0, cookie)) {
-		slot->conn = *conn;
+	if (slot && !__sync_val_compare_and_swap(&slot->conn.cookie, 0, YOUNG_RESERVED)) {
+		__builtin_memcpy(&slot->conn.sock, &conn->sock,
+				 sizeof(*conn) - sizeof(conn->cookie));
+		barrier();
+		slot->conn.cookie = cookie;
 		return &slot->conn;
 	}
 	if (bpf_map_update_elem(&tcp_conns, &cookie, conn, BPF_NOEXIST))
@@ -99,6 +105,8 @@ static __always_inline struct tcp_conn *tcp_conn_lookup(__u64 cookie)
 {
 	struct young_slot *slot = young_slot_of(cookie);
 
+	if (!cookie)
+		return 0;
 	if (slot && slot->conn.cookie == cookie)
 		return &slot->conn;
 	return bpf_map_lookup_elem(&tcp_conns, &cookie);
@@ -138,10 +146,11 @@ static __always_inline bool tcp_conn_claim(__u64 cookie, struct tcp_conn *ret_co
 }
 
 /*
- * Take a young connection to the hash table. Returns its entry there, or NULL when its end was told
- * or there is no room. It is in both for a moment, so that whoever wants to tell its end finds it.
+ * Take a young connection to the hash table: the one established at that instant, for the same
+ * socket may have another by now. Returns its entry there, or NULL when its end was told or there
+ * is no room. It is in both for a moment, so that whoever wants to tell its end finds it.
  */
-static __always_inline struct tcp_conn *tcp_conn_grow_old(__u64 cookie)
+static __always_inline struct tcp_conn *tcp_conn_grow_old(__u64 cookie, __u64 established_ns)
 {
 	struct young_slot *slot = young_slot_of(cookie);
 	struct tcp_conn copy, *conn;
@@ -150,6 +159,8 @@ static __always_inline struct tcp_conn *tcp_conn_grow_old(__u64 cookie)
 	if (!slot || slot->conn.cookie != cookie)
 		return 0;
 	copy = slot->conn;
+	if (copy.established_ns != established_ns)
+		return 0;
 	copy.moving = 1;
 	full = bpf_map_update_elem(&tcp_conns, &cookie, &copy, BPF_ANY);
 	conn = bpf_map_lookup_elem(&tcp_conns, &cookie);

@@ -15,6 +15,9 @@ const volatile __u64 root_cgroup_id = 0;
 
 #define MAX_CGROUP_DEPTH 64
 
+/* Rows overtake what is in the ring: no end is told before the opening can have been read. */
+#define SETTLED_NS 1000000000ULL
+
 static volatile __u32 entries_skipped = 0;
 
 /* A read() ends when its buffer is full: without this, it would last as long as there is no news,
@@ -40,18 +43,19 @@ static __always_inline int skip_entry(struct bpf_iter_meta *meta)
 static __always_inline __u8 conn_view(struct tcp_view *view, const struct tcp_conn *conn,
 				      __u64 cookie, __u8 *ret_kind)
 {
-	__u8 reason = WEIR_EV_END_NONE;
+	bool settled = bpf_ktime_get_ns() - conn->established_ns > SETTLED_NS;
 
 	*ret_kind = WEIR_EV_UPDATE;
 	if (!tcp_view_probe(view, conn->sock, cookie)) {
 		tcp_view_last_known(view, conn);
 		*ret_kind = WEIR_EV_CLOSE;
-	} else if (view->state == STATE_CLOSE) {
-		reason = end_reason_of(conn, view);
-		view->fin_sent = reason == WEIR_EV_END_FIN;
+	} else if (view->state == STATE_CLOSE && settled) {
 		*ret_kind = WEIR_EV_CLOSE;
+		return end_view(view, conn);
+	} else if (tcp_view_is_wiped(view, conn)) {
+		tcp_view_last_known(view, conn);
 	}
-	return reason;
+	return WEIR_EV_END_NONE;
 }
 
 /* Nothing moved since the last row, by the least that says so: most connections are idle, and one
@@ -78,17 +82,17 @@ int sweep_tcp(struct bpf_iter__bpf_map_elem *ctx)
 
 	/* Without flags it is not on its way yet: connect() has it in hand. */
 	if (!key || !conn || !conn->flags || conn->moving)
-		return 0;
+		return skip_entry(ctx->meta);
 	cookie = *key;
 	if (!sweep_all && at_rest(conn, cookie))
 		return skip_entry(ctx->meta);
 	reason = conn_view(&view, conn, cookie, &kind);
 	if (kind == WEIR_EV_UPDATE) {
 		if (!(conn->flags & CONN_ESTABLISHED))
-			return 0;
+			return skip_entry(ctx->meta);
 		if (!sweep_all && tcp_tx_bytes(conn, &view) == conn->reported_tx &&
 		    tcp_rx_bytes(&view) == conn->reported_rx)
-			return 0;
+			return skip_entry(ctx->meta);
 	}
 	tcp_event_fill(&ev, cookie, conn, &view, kind, reason, bpf_ktime_get_ns());
 	/* A failed write (the buffer is full) is repeated by the kernel with the same entry. */
@@ -254,8 +258,9 @@ static __noinline int found_tcp(struct bpf_iter__task_file *ctx, struct sock *sk
 		return 0;
 	}
 	tcp_view_read(&view, tp);
-	/* It may have been closed before it was in the table, where its end is looked for. */
-	if (view.state == STATE_CLOSE) {
+	/* It may have been closed before it was in the table, where its end is looked for; or the
+	 * hooks have just seen it, too. */
+	if (view.state == STATE_CLOSE || (young && young->conn.cookie == cookie)) {
 		bpf_map_delete_elem(&tcp_conns, &cookie);
 		return 0;
 	}

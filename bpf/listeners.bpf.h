@@ -13,7 +13,7 @@ struct listener_key {
 
 /* Who called listen() there. An accepted socket does not know the one it came from. */
 struct listener {
-	__u32 others;          /* more sockets that listen there (SO_REUSEPORT) */
+	__u32 sockets;         /* that listen there: several with SO_REUSEPORT */
 	__u32 pid;             /* 0: several processes do, and which one accepts is not known */
 	char comm[WEIR_EV_COMM_LEN];
 };
@@ -48,25 +48,6 @@ struct listener_keys {
 };
 extern struct listener_keys listener_keys SEC(".maps");
 
-/* Without room the owner of what it accepts is not known, no more. */
-static __always_inline void listener_add(__u64 cookie, const struct listener_key *key,
-					 const struct listener *listener)
-{
-	struct listener *known;
-
-	if (bpf_map_update_elem(&listener_keys, &cookie, key, BPF_NOEXIST) ||
-	    !bpf_map_update_elem(&listeners, key, listener, BPF_NOEXIST))
-		return;
-	known = bpf_map_lookup_elem(&listeners, key);
-	if (!known)
-		return;
-	__sync_fetch_and_add(&known->others, 1);
-	if (known->pid == listener->pid)
-		return;
-	known->pid = 0;
-	__builtin_memset(known->comm, 0, sizeof(known->comm));
-}
-
 static __always_inline void listener_remove(__u64 cookie)
 {
 	struct listener_key *key = bpf_map_lookup_elem(&listener_keys, &cookie);
@@ -75,11 +56,31 @@ static __always_inline void listener_remove(__u64 cookie)
 	if (!key)
 		return;
 	known = bpf_map_lookup_elem(&listeners, key);
-	if (known && known->others)
-		__sync_fetch_and_add(&known->others, -1);
-	else
+	if (known && __sync_fetch_and_add(&known->sockets, -1) == 1)
 		bpf_map_delete_elem(&listeners, key);
 	bpf_map_delete_elem(&listener_keys, &cookie);
+}
+
+/* Without room the owner of what it accepts is not known, no more. */
+static __always_inline void listener_add(__u64 cookie, const struct listener_key *key,
+					 struct listener *listener)
+{
+	struct listener *known;
+
+	/* listen() again, perhaps elsewhere. */
+	listener_remove(cookie);
+	listener->sockets = 1;
+	if (bpf_map_update_elem(&listener_keys, &cookie, key, BPF_NOEXIST) ||
+	    !bpf_map_update_elem(&listeners, key, listener, BPF_NOEXIST))
+		return;
+	known = bpf_map_lookup_elem(&listeners, key);
+	if (!known)
+		return;
+	__sync_fetch_and_add(&known->sockets, 1);
+	if (known->pid == listener->pid)
+		return;
+	known->pid = 0;
+	__builtin_memset(known->comm, 0, sizeof(known->comm));
 }
 
 #endif

@@ -17,6 +17,7 @@ struct udp_hints udp_hints SEC(".maps");
 
 const volatile __u64 udp_idle_ns = 15000000000ULL;
 const volatile bool thread_known = false;
+const volatile __u32 young_mask = 2047;
 volatile bool reader_polls = false;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -41,24 +41,13 @@ static __always_inline void udp_owner(struct bpf_sock *bsk, __u64 netns, __u32 f
  */
 static __always_inline void tell_unfinished(__u64 cookie)
 {
-	__u8 reason = WEIR_EV_END_NONE;
-	struct weir_ev_flow *ev;
 	struct tcp_view view;
 	struct tcp_conn conn;
 
 	if (!tcp_conn_claim(cookie, &conn))
 		return;
-	if (!conn.flags) {
-		reason = WEIR_EV_END_LOCAL_ERROR;
-		addr_copy(conn.remote, conn.asked);
-		conn.remote_port = conn.asked_port;
-	}
-	ev = event_reserve(sizeof(*ev));
-	if (!ev)
-		return;
 	tcp_view_last_known(&view, &conn);
-	tcp_event_fill(ev, cookie, &conn, &view, WEIR_EV_CLOSE, reason, bpf_ktime_get_ns());
-	event_submit(ev);
+	tell_end(cookie, &conn, &view, conn.flags ? WEIR_EV_END_NONE : WEIR_EV_END_LOCAL_ERROR);
 }
 
 /* A socket that nobody gave a cookie yet is in no table. */
@@ -219,8 +208,8 @@ int sock_release(struct bpf_sock *ctx)
 	if (ctx->protocol == IPPROTO_TCP) {
 		if (ctx->state == STATE_CLOSE)
 			tcp_released(ctx);
-		else if (ctx->state == STATE_LISTEN)
-			listener_remove(bpf_get_socket_cookie(ctx));
+		if (ctx->state == STATE_CLOSE || ctx->state == STATE_LISTEN)
+			listener_remove(bpf_get_socket_cookie(ctx)); /* or shut down before */
 	} else if (ctx->protocol == IPPROTO_UDP) {
 		socket = bpf_sk_storage_get(&udp_sockets, ctx, 0, 0);
 		if (socket)

@@ -15,7 +15,6 @@ static __always_inline __u64 cookie_of(struct sock *sk)
 static __noinline int closed(struct tcp_sock *tp)
 {
 	__u64 cookie = cookie_of(&tp->inet_conn.icsk_inet.sk);
-	struct weir_ev_flow *ev;
 	struct tcp_view view;
 	struct tcp_conn conn;
 	__u8 reason;
@@ -23,18 +22,8 @@ static __noinline int closed(struct tcp_sock *tp)
 	if (!cookie || !tcp_conn_claim(cookie, &conn))
 		return 0;
 	tcp_view_read(&view, tp);
-	reason = end_reason_of(&conn, &view);
-	view.fin_sent = reason == WEIR_EV_END_FIN;
-	/* connect(AF_UNSPEC) on a socket that was closed already wipes it, and no hook tells. */
-	if ((conn.flags & CONN_ESTABLISHED) && !view.segs_in) {
-		tcp_view_last_known(&view, &conn);
-		reason = WEIR_EV_END_NONE;
-	}
-	ev = event_reserve(sizeof(*ev));
-	if (!ev)
-		return 0;
-	tcp_event_fill(ev, cookie, &conn, &view, WEIR_EV_CLOSE, reason, bpf_ktime_get_ns());
-	event_submit(ev);
+	reason = end_view(&view, &conn);
+	tell_end(cookie, &conn, &view, reason);
 	return 0;
 }
 
@@ -184,11 +173,13 @@ static __always_inline void syn_sent(__u64 cookie, struct tcp_sock *tp)
 
 static __always_inline void established(struct tcp_conn *conn, struct tcp_sock *tp, __u64 now)
 {
-	conn->flags = CONN_ESTABLISHED;
-	conn->established_ns = now;
 	tuple_from_sock(conn, &tp->inet_conn.icsk_inet.sk);
 	isns_from_bases(conn, tp->snd_una - (__u32)tp->bytes_acked,
 			tp->rcv_nxt - (__u32)tp->bytes_received);
+	conn->flags = CONN_ESTABLISHED;
+	/* Last: by this instant it is known that the rest is of the same connection. */
+	barrier();
+	conn->established_ns = now;
 }
 
 static __always_inline void connected(__u64 cookie, struct tcp_sock *tp)
@@ -255,9 +246,14 @@ static __always_inline void listening(__u64 cookie, struct tcp_sock *tp)
 }
 
 /* MPTCP keeps a subflow's socket when it is closed, and wipes it for another use. */
+static __always_inline bool is_subflow(struct tcp_sock *tp)
+{
+	return bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
+}
+
 static __always_inline void follow_subflow(struct bpf_sock_ops *ctx, struct tcp_sock *tp)
 {
-	if (bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp)
+	if (is_subflow(tp))
 		bpf_sock_ops_cb_flags_set(ctx,
 					  ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
@@ -305,7 +301,8 @@ static __noinline int subflow_changed(struct bpf_sock_ops *ctx)
 {
 	struct tcp_sock *tp = tcp_sock_of(ctx);
 
-	if (tp && ctx->args[1] == STATE_CLOSE)
+	/* Another program may have asked for the callback, too, for any socket. */
+	if (tp && is_subflow(tp) && ctx->args[1] == STATE_CLOSE)
 		closed(tp);
 	return 1;
 }

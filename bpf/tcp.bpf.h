@@ -77,6 +77,7 @@ struct tcp_view {
 	int err;
 	__u8 state;            /* enum tcp_state */
 	bool fin_sent;
+	bool final;            /* nothing changes the socket any more */
 };
 
 static __always_inline bool state_after_fin(__u8 state)
@@ -102,6 +103,7 @@ static __always_inline bool state_after_fin(__u8 state)
 		(view)->rtt_min_us = GET(tp, rtt_min.s[0].v);                               \
 		(view)->err = GET(tp, inet_conn.icsk_inet.sk.sk_err);                       \
 		(view)->state = GET(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);      \
+		(view)->final = false;                                                      \
 		(view)->fin_sent = state_after_fin((view)->state);                          \
 	} while (0)
 
@@ -157,7 +159,9 @@ static __always_inline __u64 tcp_tx_bytes(const struct tcp_conn *conn, const str
 
 	if (!conn->isn_local && !conn->isn_remote)
 		return near;
-	if (more < 0 && view->fin_sent && view->snd_nxt == view->write_seq)
+	if (view->final && view->fin_sent)
+		more -= 1;
+	else if (more < 0 && view->fin_sent && view->snd_nxt == view->write_seq)
 		more -= 1;
 	else if (more == 1)
 		more = 0;
@@ -251,6 +255,8 @@ static __always_inline __u8 end_reason_of(const struct tcp_conn *conn, const str
 {
 	int err = view->err;
 
+	if (!conn->flags)
+		return WEIR_EV_END_LOCAL_ERROR; /* before a packet was sent */
 	if (!(conn->flags & CONN_ESTABLISHED))
 		return failed_connect_reason(conn, err);
 	if (conn->flags & CONN_RESET_RECEIVED)
@@ -262,6 +268,43 @@ static __always_inline __u8 end_reason_of(const struct tcp_conn *conn, const str
 	if (err || (conn->flags & CONN_RESET_SENT))
 		return WEIR_EV_END_RST;
 	return had_fin(conn, view) ? WEIR_EV_END_FIN : WEIR_EV_END_NONE;
+}
+
+/* connect(AF_UNSPEC) on a socket that was closed already wipes it, and no hook tells. */
+static __always_inline bool tcp_view_is_wiped(const struct tcp_view *view,
+					      const struct tcp_conn *conn)
+{
+	return (conn->flags & CONN_ESTABLISHED) && !view->segs_in;
+}
+
+/* The last look at a socket whose connection is over: why it ended. */
+static __always_inline __u8 end_view(struct tcp_view *view, const struct tcp_conn *conn)
+{
+	__u8 reason = end_reason_of(conn, view);
+
+	view->final = true;
+	view->fin_sent = reason == WEIR_EV_END_FIN;
+	if (!tcp_view_is_wiped(view, conn))
+		return reason;
+	tcp_view_last_known(view, conn);
+	return WEIR_EV_END_NONE;
+}
+
+/* Tell the end of a connection that was taken out of the table. */
+static __always_inline void tell_end(__u64 cookie, struct tcp_conn *conn,
+				     const struct tcp_view *view, __u8 reason)
+{
+	struct weir_ev_flow *ev;
+
+	if (!conn->flags) {
+		addr_copy(conn->remote, conn->asked);
+		conn->remote_port = conn->asked_port;
+	}
+	ev = event_reserve(sizeof(*ev));
+	if (!ev)
+		return;
+	tcp_event_fill(ev, cookie, conn, view, WEIR_EV_CLOSE, reason, bpf_ktime_get_ns());
+	event_submit(ev);
 }
 
 #endif

@@ -41,7 +41,8 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
 	struct tcp_conn *conn = tcp_conn_lookup(cookie);
 	struct tcp_view view;
 
-	if (!conn || !tcp_view_probe(&view, conn->sock, cookie) || view.state == STATE_CLOSE)
+	if (!conn || !(conn->flags & CONN_ESTABLISHED) ||
+	    !tcp_view_probe(&view, conn->sock, cookie) || view.state == STATE_CLOSE)
 		return false;
 	tcp_event_fill(ev, cookie, conn, &view, WEIR_EV_OPEN, WEIR_EV_END_NONE, bpf_ktime_get_ns());
 	if (!tcp_conn_is(conn, cookie))
@@ -74,9 +75,9 @@ __noinline int young_tell_open(__u64 cookie)
 	return 0;
 }
 
-__noinline int young_grow_old(__u64 cookie)
+__noinline int young_grow_old(__u64 cookie, __u64 established_ns)
 {
-	return tcp_conn_grow_old(cookie) ? 1 : 0;
+	return tcp_conn_grow_old(cookie, established_ns) ? 1 : 0;
 }
 
 static int young_due(void *map, __u32 *cpu, struct young *young);
@@ -107,7 +108,7 @@ static int young_due(void *map, __u32 *cpu, struct young *young)
 			break;
 		conn->cookie = 0;
 		young->tail++;
-		if (young_grow_old(cookie))
+		if (young_grow_old(cookie, conn->due_ns - YOUNG_NS))
 			young_tell_open(cookie);
 	}
 	/* What is listed from here on finds no timer, and starts it; what came before is seen here. */
@@ -118,7 +119,7 @@ static int young_due(void *map, __u32 *cpu, struct young *young)
 }
 
 /* List a connection that begins: false when there is no room, or it is not young. */
-static __always_inline bool young_add(__u64 cookie, __u64 now)
+static __always_inline bool young_add(__u64 cookie, __u64 established_ns)
 {
 	struct young_slot *slot = young_slot_of(cookie);
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -130,18 +131,18 @@ static __always_inline bool young_add(__u64 cookie, __u64 now)
 	if (!young || young->head - young->tail > YOUNG_MAX - YOUNG_SPARE)
 		return false;
 	conn = &young->conns[__sync_fetch_and_add(&young->head, 1) & (YOUNG_MAX - 1)];
-	conn->due_ns = now + YOUNG_NS;
+	conn->due_ns = established_ns + YOUNG_NS;
 	barrier();
 	conn->cookie = cookie;
 	young_arm(young);
 	return true;
 }
 
-__noinline int young_opened(__u64 cookie, __u64 now)
+__noinline int young_opened(__u64 cookie, __u64 established_ns)
 {
-	if (young_add(cookie, now))
+	if (young_add(cookie, established_ns))
 		return 0;
-	(void)young_grow_old(cookie);
+	(void)young_grow_old(cookie, established_ns);
 	return young_tell_open(cookie);
 }
 

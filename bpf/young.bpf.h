@@ -10,6 +10,6 @@
  */
 
 /* A connection in tcp_conns or young_conns is established: tell its opening, now or later. */
-int young_opened(__u64 cookie, __u64 now);
+int young_opened(__u64 cookie, __u64 established_ns);
 
 #endif

@@ -43,7 +43,7 @@ enum weir_end_reason {
 	WEIR_END_LOCAL_ERROR,    /* connect() failed before a packet was sent: no route, … */
 	WEIR_END_SOCKET_CLOSED,  /* UDP: the socket that opened the exchange was closed */
 	WEIR_END_IDLE,           /* UDP: nothing for the idle timeout */
-	WEIR_END_UNKNOWN,        /* gone, and the event that said why was lost */
+	WEIR_END_UNKNOWN,        /* gone, and nothing said why, or that was lost */
 	WEIR_END_MAX_
 };
 

@@ -50,7 +50,7 @@ static int decode_ports(const struct weir_field *object, const struct weir_port 
 	*ret_ports = ports;
 	for (int i = 0; i < n; i++) {
 		struct weir_port port;
-		long number;
+		long number = 0;
 
 		r = weir_field_item(&array, (size_t)i, json_type_object, &item);
 		if (r >= 0)

@@ -93,7 +93,8 @@ static void tcp_finished_but_held_told_once_by_sweep(void **state)
 	receive_bytes(p.client, 22);
 	assert_int_equal(recv(p.client, (char[1]){ 0 }, 1, 0), 0);
 	(void)wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_SERVER, p.port);
-	(void)poll(NULL, 0, 100); /* the young are not swept */
+	sweep(w, false);
+	(void)poll(NULL, 0, 1100); /* not before its opening is sure to have been read */
 	assert_int_equal(count_closes(w, WEIR_ROLE_CLIENT, p.port), 0);
 	sweep(w, false);
 	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
@@ -102,6 +103,36 @@ static void tcp_finished_but_held_told_once_by_sweep(void **state)
 	assert_int_equal(in->counts.rx_bytes, 22);
 	close(p.client);
 	assert_int_equal(count_closes(w, WEIR_ROLE_CLIENT, p.port), 1);
+	close(p.listener);
+	weir_capture_free(&w->capture);
+}
+
+/* A finished socket is wiped by connect(AF_UNSPEC): its numbers are those of the sweep before. */
+static void tcp_wiped_socket_never_invents_bytes(void **state)
+{
+	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+	const struct weir_flow_input *in;
+	struct world *w = *state;
+	struct pair p;
+
+	capture_start(w);
+	p = pair_open(5);
+	send_bytes(p.client, 77);
+	receive_bytes(p.server, 77);
+	assert_int_equal(shutdown(p.client, SHUT_WR), 0);
+	close(p.server);
+	assert_int_equal(recv(p.client, (char[1]){ 0 }, 1, 0), 0);
+	(void)poll(NULL, 0, 100);
+	sweep(w, true);
+	assert_int_equal(connect(p.client, &nowhere, sizeof(nowhere)), 0);
+	sweep(w, true);
+	close(p.client);
+	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
+	assert_int_equal(in->end_reason, WEIR_END_NONE); /* nothing says why */
+	for (size_t i = 0; i < w->n_inputs; i++) {
+		if (w->inputs[i].role == WEIR_ROLE_CLIENT)
+			assert_int_equal(w->inputs[i].counts.tx_bytes, 77);
+	}
 	close(p.listener);
 	weir_capture_free(&w->capture);
 }
@@ -234,6 +265,24 @@ static void server_of_several_processes_unknown(void **state)
 	weir_capture_free(&w->capture);
 }
 
+static void server_shut_down_is_forgotten(void **state)
+{
+	struct world *w = *state;
+	uint16_t port = free_port();
+	int own, other;
+	pid_t pid;
+
+	capture_start(w);
+	own = listen_on(INADDR_LOOPBACK, port);
+	assert_int_equal(shutdown(own, SHUT_RDWR), 0);
+	close(own);
+	other = listen_elsewhere(INADDR_LOOPBACK, port, &pid);
+	assert_int_equal(pid_of_server(w, port), pid);
+	close(other);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	weir_capture_free(&w->capture);
+}
+
 static void server_older_than_capture_found(void **state)
 {
 	struct world *w = *state;
@@ -254,9 +303,11 @@ int main(void)
 		cmocka_unit_test(tcp_disconnected_socket_told_as_rst_exact),
 		cmocka_unit_test(tcp_reset_whose_error_was_taken_told_as_rst),
 		cmocka_unit_test(tcp_finished_but_held_told_once_by_sweep),
+		cmocka_unit_test(tcp_wiped_socket_never_invents_bytes),
 		cmocka_unit_test(tcp_finished_then_closed_told_once),
 		cmocka_unit_test(server_of_an_own_address_wins_over_wildcard),
 		cmocka_unit_test(server_of_several_processes_unknown),
+		cmocka_unit_test(server_shut_down_is_forgotten),
 		cmocka_unit_test(server_older_than_capture_found),
 	};
 
