@@ -106,7 +106,7 @@ static void on_ring_record(void *ctx, const void *data, size_t len)
 	capture->bad_events++;
 }
 
-/* A CPU begins some ten thousand connections a second, and a connection is young for 20 ms. */
+/* A CPU begins some ten thousand connections a second, and a connection is young for 10 ms. */
 static __u32 young_slots(int n_cpus)
 {
 	__u32 slots = 2048;

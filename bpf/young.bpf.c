@@ -9,7 +9,8 @@
 
 #include "bpf/tcp.bpf.h"
 
-#define YOUNG_NS 10000000ULL
+/* With the timer's period, twice this; flow/correlate.h holds what is known of one end for longer. */
+#define YOUNG_NS 5000000ULL
 #define YOUNG_MAX 1024  /* in a list; a power of two */
 #define YOUNG_SPARE 8  /* what may come in between the look at the room and its use */
 #define CLOCK_MONOTONIC 1  /* include/uapi/linux/time.h */

@@ -13,9 +13,6 @@
 /* After a wake-up the ring is looked at by timer until it is found empty: one wake-up for a
  * burst instead of one for each record, at the price of this much latency within a burst. */
 #define DRAIN_PAUSE_NS (10 * WEIR_NS_PER_MS)
-/* Longer than it takes to hear of a connection's other end: 20 ms until the kernel side tells of a
- * new socket, and the pause above. */
-#define JOIN_NS (60 * WEIR_NS_PER_MS)
 #define SWEEP_MAX 1024
 #define FAREWELL_NS (200 * WEIR_NS_PER_MS)
 #define LOSS_PERIOD_NS (500 * WEIR_NS_PER_MS)
@@ -43,7 +40,8 @@ static size_t drain(struct agent *agent)
 	return n;
 }
 
-/* What is due may be waiting for what is in the ring, if this process had to wait for a CPU. */
+/* What is due may be waiting for what is in the ring: the other end of a connection is there 10 ms
+ * after it began, and what is due has been held for 20. */
 static void on_tick(void *ctx)
 {
 	(void)drain(ctx);
@@ -241,7 +239,6 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 {
 	struct weir_correlate_opts correlate = {
 		.max_connections = agent->settings->max_connections,
-		.join_ns = JOIN_NS,
 		.sink = pipeline_on_flow,
 		.translates = pipeline_translates,
 		.ctx = agent,
