@@ -35,7 +35,8 @@ static size_t drain(struct agent *agent)
 
 	agent->now_ns = weir_time_mono_ns();
 	n = weir_capture_drain(agent->capture, DRAIN_MAX);
-	if (n)
+	/* With more in the ring, what is due may be waiting for just that. */
+	if (n && n < DRAIN_MAX)
 		tick(agent);
 	return n;
 }
@@ -44,8 +45,12 @@ static size_t drain(struct agent *agent)
  * after it began, and what is due has been held for 20. */
 static void on_tick(void *ctx)
 {
-	(void)drain(ctx);
-	tick(ctx);
+	struct agent *agent = ctx;
+
+	if (drain(agent) < DRAIN_MAX)
+		tick(agent);
+	else
+		weir_loop_timer_set(agent->drain_timer, 0);
 }
 
 static void set_polling(struct agent *agent, bool polling)
