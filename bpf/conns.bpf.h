@@ -14,6 +14,7 @@ enum tcp_conn_flag {
 	CONN_ESTABLISHED = 1 << 1,
 	CONN_RESET_SENT = 1 << 2,
 	CONN_RESET_RECEIVED = 1 << 3,
+	CONN_TOLD = 1 << 4, /* its opening */
 };
 
 struct tcp_conn {

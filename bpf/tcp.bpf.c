@@ -229,10 +229,13 @@ static __always_inline void accepted(__u64 cookie, struct tcp_sock *tp)
 		conn.pid = listener->pid;
 		copy16(conn.comm, listener->comm);
 	}
-	if (tcp_conn_add(&conn))
-		young_opened(cookie, conn.established_ns);
-	else
+	if (!tcp_conn_add(&conn)) {
 		stats_add_lost(lost_tcp_table_full);
+		return;
+	}
+	/* At once: what is known of the client's end alone, when that closes, does not wait for long. */
+	young_opened(cookie, conn.established_ns);
+	young_tell_open(cookie);
 }
 
 static __always_inline void listening(__u64 cookie, struct tcp_sock *tp)

@@ -42,7 +42,7 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
 	struct tcp_conn *conn = tcp_conn_lookup(cookie);
 	struct tcp_view view;
 
-	if (!conn || !(conn->flags & CONN_ESTABLISHED) ||
+	if (!conn || (conn->flags & CONN_TOLD) || !(conn->flags & CONN_ESTABLISHED) ||
 	    !tcp_view_probe(&view, conn->sock, cookie) || view.state == STATE_CLOSE)
 		return false;
 	tcp_event_fill(ev, cookie, conn, &view, WEIR_EV_OPEN, WEIR_EV_END_NONE, bpf_ktime_get_ns());
@@ -50,6 +50,7 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
 		return false;
 	conn->reported_tx = ev->tx_bytes;
 	conn->reported_rx = ev->rx_bytes;
+	conn->flags |= CONN_TOLD;
 	return true;
 }
 
