@@ -42,7 +42,7 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
 	struct tcp_conn *conn = tcp_conn_lookup(cookie);
 	struct tcp_view view;
 
-	if (!conn || (conn->flags & CONN_TOLD) || !(conn->flags & CONN_ESTABLISHED) ||
+	if (!conn || !(conn->flags & CONN_ESTABLISHED) ||
 	    !tcp_view_probe(&view, conn->sock, cookie) || view.state == STATE_CLOSE)
 		return false;
 	tcp_event_fill(ev, cookie, conn, &view, WEIR_EV_OPEN, WEIR_EV_END_NONE, bpf_ktime_get_ns());
@@ -61,8 +61,11 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
  */
 __noinline int young_tell_open(__u64 cookie)
 {
+	struct tcp_conn *conn = tcp_conn_lookup(cookie);
 	struct weir_ev_flow *ev;
 
+	if (!conn || (conn->flags & CONN_TOLD))
+		return 0;
 	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
 	if (!ev) {
 		stats_add_lost(lost_ringbuf_full);

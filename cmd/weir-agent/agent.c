@@ -46,10 +46,11 @@ static size_t drain(struct agent *agent)
 static void on_tick(void *ctx)
 {
 	struct agent *agent = ctx;
+	size_t n = drain(agent);
 
-	if (drain(agent) < DRAIN_MAX)
+	if (n == 0)
 		tick(agent);
-	else
+	else if (n == DRAIN_MAX)
 		weir_loop_timer_set(agent->drain_timer, 0);
 }
 
