@@ -15,7 +15,8 @@ const volatile __u64 root_cgroup_id = 0;
 
 #define MAX_CGROUP_DEPTH 64
 
-/* Rows overtake what is in the ring: no end is told before the opening can have been read. */
+/* Rows overtake what is in the ring: nothing is told by a row that could arrive before its
+ * opening has been read there. */
 #define SETTLED_NS 1000000000ULL
 
 static volatile __u32 entries_skipped = 0;
@@ -117,7 +118,8 @@ int sweep_udp(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	packets = udp->tx_packets + udp->rx_packets;
 	idle = now > udp->last_ns + udp_idle_ns;
-	if (!sweep_all && !idle && packets == udp->reported_packets)
+	if (!sweep_all && !idle &&
+	    (packets == udp->reported_packets || now - udp->opened_ns < SETTLED_NS))
 		return skip_entry(ctx->meta);
 	udp_event_fill(&ev, key, udp, WEIR_EV_UPDATE, idle ? WEIR_EV_END_IDLE : WEIR_EV_END_NONE,
 		       udp->last_ns);

@@ -80,6 +80,37 @@ static void udp_sendto_past_the_connected_peer_is_another_exchange(void **state)
 	weir_capture_free(&w->capture);
 }
 
+#define SETTLED_NS WEIR_NS_PER_SEC /* bpf/iter.bpf.c */
+
+/* Rows overtake the ring, which alone tells of an exchange's first second. */
+static void udp_young_exchange_is_not_swept(void **state)
+{
+	int server = make_socket(SOCK_DGRAM), client = make_socket(SOCK_DGRAM);
+	uint64_t begin = weir_time_mono_ns();
+	struct world *w = *state;
+	uint16_t port;
+
+	capture_start(w);
+	port = bind_loopback(server);
+	assert_int_equal(connect_loopback(client, port), 0);
+	send_bytes(client, 10);
+	(void)wait_input(w, WEIR_INPUT_OPEN, WEIR_ROLE_SERVER, port);
+	w->n_inputs = 0;
+	sweep(w, false);
+	if (weir_time_mono_ns() < begin + SETTLED_NS)
+		assert_int_equal(w->n_inputs, 0);
+	while (weir_time_mono_ns() < begin + 2 * SETTLED_NS) {
+		send_bytes(client, 10);
+		(void)poll(NULL, 0, 20);
+	}
+	sweep(w, false);
+	(void)wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_CLIENT, port);
+	(void)wait_input(w, WEIR_INPUT_UPDATE, WEIR_ROLE_SERVER, port);
+	close(client);
+	close(server);
+	weir_capture_free(&w->capture);
+}
+
 struct sender {
 	int fd;
 	uint16_t port;
@@ -192,6 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(udp_exchange_counts_exact),
 		cmocka_unit_test(udp_sendto_past_the_connected_peer_is_another_exchange),
+		cmocka_unit_test(udp_young_exchange_is_not_swept),
 		cmocka_unit_test(udp_threads_on_one_socket_counted_apart),
 		cmocka_unit_test(cgroup_made_and_removed_told_with_path),
 		cmocka_unit_test(ring_overflow_seen_is_passed_plus_lost),

@@ -100,6 +100,8 @@ def main():
                         f"{differ} of them have the right addresses and other figures")
         problems += [f"  not recorded: {row}" for row in list(missing)[:SHOWN]]
         problems += [f"  too many:     {row}" for row in list(extra)[:SHOWN]]
+        problems += [f"    {json.dumps(f)}" for f in flows
+                     if row_of(f, protocol, args.service) in list(extra)[:SHOWN]]
     ids = collections.Counter(f["connection"].get("id") for f in flows)
     twice = [i for i, n in ids.items() if n > 1 or not i]
     if twice:
