@@ -107,8 +107,10 @@ void weir_json_summary(struct weir_buf *out, const struct weir_flow *flow)
 
 	WEIR_JSON_LIT(out, "\"Summary\":\"");
 	weir_buf_puts(out, weir_protocol_to_str(flow->protocol));
-	WEIR_JSON_LIT(out, " ");
-	weir_buf_puts(out, weir_state_to_str(flow->state));
+	if (flow->state != WEIR_STATE_NOTICE) {
+		WEIR_JSON_LIT(out, " ");
+		weir_buf_puts(out, weir_state_to_str(flow->state));
+	}
 	if (*reason) {
 		WEIR_JSON_LIT(out, " ");
 		weir_buf_puts(out, reason);

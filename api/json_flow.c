@@ -10,6 +10,9 @@
 /* Of those: seen leaving an endpoint. Arriving at one is 0. */
 #define SUB_TYPE_FROM_ENDPOINT "5"
 
+/* And 1 is a drop event. Its sub type is a number of Cilium's, of which the kernel's are none. */
+#define EVENT_TYPE_DROP "1"
+
 #define EMITTER "\"emitter\":{\"name\":\"Weir\",\"version\":\"" WEIR_VERSION "\"},"
 
 static uint64_t mix(uint64_t value)
@@ -163,6 +166,28 @@ static bool has_arrived(const struct weir_flow *flow)
 	return flow->established || (flow->protocol == IPPROTO_UDP && flow->packets_sent);
 }
 
+static void put_drop(struct weir_buf *out, const struct weir_record *record)
+{
+	if (!record->flow.drop.packets)
+		return;
+	WEIR_JSON_LIT(out, "\"drop\":{");
+	WEIR_JSON_STR(out, "\"reason\":", record->drop_reason ? record->drop_reason : "");
+	WEIR_JSON_STR(out, "\"place\":", record->drop_place ? record->drop_place : "");
+	WEIR_JSON_U64(out, "\"packets\":", record->flow.drop.packets);
+	weir_json_close(out, '}');
+}
+
+static void put_event(struct weir_buf *out, const struct weir_flow *flow, bool arrived)
+{
+	if (flow->verdict == WEIR_VERDICT_DROPPED)
+		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_DROP "},");
+	else if (arrived)
+		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE "},");
+	else
+		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE
+				   ",\"sub_type\":" SUB_TYPE_FROM_ENDPOINT "},");
+}
+
 static void put_observation(struct weir_buf *out, const struct weir_flow *flow)
 {
 	const struct weir_flow_end *end =
@@ -170,16 +195,14 @@ static void put_observation(struct weir_buf *out, const struct weir_flow *flow)
 
 	bool arrived = has_arrived(flow);
 
-	if (arrived)
-		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE "},");
-	else
-		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE
-				   ",\"sub_type\":" SUB_TYPE_FROM_ENDPOINT "},");
+	put_event(out, flow, arrived);
 	if (flow->direction == WEIR_DIRECTION_INGRESS)
 		WEIR_JSON_LIT(out, "\"traffic_direction\":\"INGRESS\",");
 	else if (flow->direction == WEIR_DIRECTION_EGRESS)
 		WEIR_JSON_LIT(out, "\"traffic_direction\":\"EGRESS\",");
-	if (arrived)
+	if (flow->verdict == WEIR_VERDICT_DROPPED)
+		; /* no trace of it anywhere */
+	else if (arrived)
 		WEIR_JSON_LIT(out, "\"trace_observation_point\":\"TO_ENDPOINT\",");
 	else
 		WEIR_JSON_LIT(out, "\"trace_observation_point\":\"FROM_ENDPOINT\",");
@@ -199,6 +222,8 @@ void weir_json_flow(struct weir_buf *out, const struct weir_record *record, cons
 	WEIR_JSON_LIT(out, EMITTER);
 	if (flow->verdict != WEIR_VERDICT_UNKNOWN)
 		WEIR_JSON_STR(out, "\"verdict\":", weir_verdict_to_str(flow->verdict));
+	if (flow->verdict == WEIR_VERDICT_DROPPED && record->drop_reason_desc)
+		WEIR_JSON_STR(out, "\"drop_reason_desc\":", record->drop_reason_desc);
 	put_ip(out, flow);
 	put_l4(out, flow);
 	WEIR_JSON_LIT(out, "\"source\":{");
@@ -209,6 +234,7 @@ void weir_json_flow(struct weir_buf *out, const struct weir_record *record, cons
 	WEIR_JSON_STR(out, "\"node_name\":", node_name);
 	put_service(out, record);
 	put_observation(out, flow);
+	put_drop(out, record);
 	weir_json_summary(out, flow);
 	weir_json_connection(out, record);
 	weir_json_close(out, '}');

@@ -19,6 +19,7 @@ enum weir_loss {
 	WEIR_LOSS_STORAGE_FAILED,    /* kernel: no memory to remember a UDP socket's owner */
 	WEIR_LOSS_TCP_TABLE_FULL,    /* kernel: a connection the TCP map had no room for */
 	WEIR_LOSS_UDP_TABLE_FULL,    /* kernel: a datagram of a flow the UDP map had no room for */
+	WEIR_LOSS_DROP_TABLE_FULL,   /* kernel: a dropped packet the map of drops had no room for */
 	WEIR_LOSS_BAD_EVENT,         /* agent: a ring record of wrong length, version or content */
 	WEIR_LOSS_NO_MEMORY,         /* agent: allocation failed in the correlator or history */
 	WEIR_LOSS_CLIENT_TOO_SLOW,   /* a client was overtaken by the history ring (per client) */
@@ -53,6 +54,11 @@ struct weir_record {
 			const struct weir_identity *destination;  /* never NULL */
 			const struct weir_service_name *service;  /* asked for; or NULL */
 			int64_t opened_ns;                        /* wall clock; 0 unknown */
+			/* What @flow.drop says in numbers; borrowed for as long as there are
+			 * records. NULL: not known, or nothing was dropped. */
+			const char *drop_reason;
+			const char *drop_reason_desc;
+			const char *drop_place;
 		};
 		struct weir_record_lost lost;
 	};

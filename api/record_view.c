@@ -124,6 +124,7 @@ static void read_flow(struct json_object *flow, struct weir_view *view)
 	struct json_object *is_reply = weir_json_get(flow, "is_reply");
 	struct json_object *event = weir_json_get(flow, "event_type");
 	struct json_object *service = weir_json_get(flow, "destination_service");
+	struct json_object *drop = weir_json_get(flow, "drop");
 
 	view->kind = WEIR_VIEW_FLOW;
 	view->verdict = weir_json_get_text(flow, "verdict");
@@ -132,6 +133,9 @@ static void read_flow(struct json_object *flow, struct weir_view *view)
 	view->direction = weir_json_get_text(flow, "traffic_direction");
 	view->summary = weir_json_get_text(flow, "Summary");
 	view->drop_reason = weir_json_get_text(flow, "drop_reason_desc");
+	view->drop_kernel_reason = weir_json_get_text(drop, "reason");
+	view->drop_place = weir_json_get_text(drop, "place");
+	view->drop_packets = weir_json_get_number(drop, "packets");
 	view->has_is_reply = json_object_is_type(is_reply, json_type_boolean);
 	view->is_reply = view->has_is_reply && json_object_get_boolean(is_reply);
 	view->event_type = (int)weir_json_get_number(event, "type");

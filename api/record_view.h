@@ -70,7 +70,10 @@ struct weir_view {
 	const char *protocol;        /* "TCP", "UDP", …: the key inside l4 */
 	const char *direction;
 	const char *summary;
-	const char *drop_reason;
+	const char *drop_reason;     /* Hubble's word for it: drop_reason_desc */
+	const char *drop_kernel_reason;
+	const char *drop_place;
+	uint64_t drop_packets;
 	bool has_is_reply;
 	bool is_reply;
 	int event_type;              /* event_type.type and .sub_type; 0 when absent */

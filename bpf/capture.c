@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/ring.h"
@@ -29,20 +30,22 @@ enum sweep_stage {
 	SWEEP_NONE,
 	SWEEP_TCP,
 	SWEEP_UDP,
+	SWEEP_DROPS,
+	SWEEP_MAX_,
 };
 
 struct weir_capture {
 	struct weir_capture_opts opts;
 	struct weir_bpf *skel;
 	struct weir_ring *ring;
-	struct bpf_link *sweep_tcp;
-	struct bpf_link *sweep_udp;
+	struct bpf_link *sweeps[SWEEP_MAX_];
 	struct weir_ev_stats *per_cpu;  /* scratch: one for each possible CPU */
 	int n_cpus;
 	enum sweep_stage stage;
 	int sweep_fd;
 	size_t row_fill;                /* bytes of rows[] that are not a whole row yet */
 	char rows[64 * sizeof(struct weir_ev_flow)];
+	uint64_t drops_told;            /* entries of the map of drops, but for those lost */
 	uint64_t rows_seen;
 	uint64_t entries_swept;         /* rows and entries without news */
 	uint64_t bad_events;
@@ -84,11 +87,18 @@ static void pass_flow(struct weir_capture *capture, const struct weir_flow_input
 	capture->opts.on_flow(capture->opts.ctx, input);
 }
 
+static void pass_drop(struct weir_capture *capture, const struct weir_drop_input *input)
+{
+	capture->passed++;
+	capture->opts.on_drop(capture->opts.ctx, input);
+}
+
 static void on_ring_record(void *ctx, const void *data, size_t len)
 {
 	struct weir_capture *capture = ctx;
 	struct weir_cgroup_event cgroup;
 	struct weir_flow_input input;
+	struct weir_drop_input drop;
 
 	switch (weir_decode_type(data, len)) {
 	case WEIR_EV_FLOW:
@@ -102,6 +112,12 @@ static void on_ring_record(void *ctx, const void *data, size_t len)
 		capture->passed++;
 		capture->opts.on_cgroup(capture->opts.ctx, &cgroup);
 		return;
+	case WEIR_EV_DROP:
+		if (weir_decode_drop(data, &drop))
+			break;
+		capture->drops_told += drop.kind == WEIR_INPUT_OPEN;
+		pass_drop(capture, &drop);
+		return;
 	}
 	capture->bad_events++;
 }
@@ -114,6 +130,26 @@ static __u32 young_slots(int n_cpus)
 	while (slots < 16384 && slots < 1024 * (__u32)n_cpus)
 		slots <<= 1;
 	return slots;
+}
+
+/* Linux before 5.17 does not say why it drops a packet: its tracepoint has an argument less. */
+static bool drops_have_reasons(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type = NULL;
+	bool have = false;
+	int id;
+
+	id = btf ? btf__find_by_name_kind(btf, "btf_trace_kfree_skb", BTF_KIND_TYPEDEF) : -ENOENT;
+	if (id > 0)
+		type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	if (type && btf_is_ptr(type))
+		type = btf__type_by_id(btf, type->type);
+	/* Before what the tracepoint passes comes a pointer to the program's own data. */
+	if (type && btf_is_func_proto(type))
+		have = btf_vlen(type) >= 4;
+	btf__free(btf);
+	return have;
 }
 
 static int load(struct weir_capture *capture, struct weir_error *err)
@@ -133,6 +169,10 @@ static int load(struct weir_capture *capture, struct weir_error *err)
 	skel->rodata->thread_known =
 		libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_get_current_pid_tgid,
 					NULL) == 1;
+	if (!drops_have_reasons()) {
+		(void)bpf_program__set_autoload(skel->progs.packet_dropped, false);
+		degrade(capture, "what the kernel drops is not known");
+	}
 	(void)bpf_map__set_max_entries(skel->maps.events, (__u32)opts->ring_bytes);
 	slots = young_slots(capture->n_cpus);
 	skel->rodata->young_mask = slots - 1;
@@ -195,10 +235,13 @@ static int attach_tracing(struct weir_capture *capture, struct weir_error *err)
 		{ skel->progs.tcp_reset_received, &skel->links.tcp_reset_received },
 		{ skel->progs.tcp_reset_sent, &skel->links.tcp_reset_sent },
 		{ skel->progs.tcp_error_reported, &skel->links.tcp_error_reported },
+		{ skel->progs.packet_dropped, &skel->links.packet_dropped },
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		if (!bpf_program__autoload(hooks[i].program))
+			continue;
 		*hooks[i].link = bpf_program__attach_trace(hooks[i].program);
 		if (!*hooks[i].link)
 			return weir_error_set(err, -errno, "bpf: cannot attach %s: %s",
@@ -221,12 +264,21 @@ static struct bpf_link *attach_map_iter(struct bpf_program *program, struct bpf_
 static int attach_iters(struct weir_capture *capture, struct weir_error *err)
 {
 	struct weir_bpf *skel = capture->skel;
+	struct {
+		struct bpf_program *program;
+		struct bpf_map *map;
+	} sweeps[SWEEP_MAX_] = {
+		[SWEEP_TCP] = { skel->progs.sweep_tcp, skel->maps.tcp_conns },
+		[SWEEP_UDP] = { skel->progs.sweep_udp, skel->maps.udp_flows },
+		[SWEEP_DROPS] = { skel->progs.sweep_drops, skel->maps.drops },
+	};
 
-	capture->sweep_tcp = attach_map_iter(skel->progs.sweep_tcp, skel->maps.tcp_conns);
-	capture->sweep_udp = attach_map_iter(skel->progs.sweep_udp, skel->maps.udp_flows);
-	if (!capture->sweep_tcp || !capture->sweep_udp)
-		return weir_error_set(err, -errno, "bpf: cannot make the sweeps: %s",
-				      strerror(errno));
+	for (int i = SWEEP_NONE + 1; i < SWEEP_MAX_; i++) {
+		capture->sweeps[i] = attach_map_iter(sweeps[i].program, sweeps[i].map);
+		if (!capture->sweeps[i])
+			return weir_error_set(err, -errno, "bpf: cannot make the sweeps: %s",
+					      strerror(errno));
+	}
 	return 0;
 }
 
@@ -313,8 +365,8 @@ void weir_capture_free(struct weir_capture **p)
 	if (capture->sweep_fd >= 0)
 		(void)close(capture->sweep_fd);
 	weir_ring_free(&capture->ring);
-	(void)bpf_link__destroy(capture->sweep_tcp);
-	(void)bpf_link__destroy(capture->sweep_udp);
+	for (int i = 0; i < SWEEP_MAX_; i++)
+		(void)bpf_link__destroy(capture->sweeps[i]);
 	weir_bpf__destroy(capture->skel);
 	free(capture->per_cpu);
 	if (printing == capture)
@@ -373,19 +425,11 @@ static bool end_tcp(struct weir_capture *capture, const struct weir_flow_input *
 				   &input->end.cookie) == 0;
 }
 
-static void pass_row(struct weir_capture *capture, const void *row)
+static void pass_flow_row(struct weir_capture *capture, const void *row)
 {
 	struct weir_flow_input input;
-	struct weir_ev_hdr hdr;
 
-	memcpy(&hdr, row, sizeof(hdr));
-	if (hdr.type == WEIR_EV_PAUSE) {
-		capture->entries_swept += WEIR_EV_PAUSE_ENTRIES;
-		return;
-	}
-	capture->entries_swept++;
-	if (weir_decode_type(row, sizeof(struct weir_ev_flow)) != WEIR_EV_FLOW ||
-	    weir_decode_flow(row, &input)) {
+	if (weir_decode_flow(row, &input)) {
 		capture->rows_seen++;
 		capture->bad_events++;
 		return;
@@ -398,11 +442,65 @@ static void pass_row(struct weir_capture *capture, const void *row)
 	pass_flow(capture, &input);
 }
 
+/* What was dropped again in between begins a new entry, and is told by it. */
+static void pass_drop_row(struct weir_capture *capture, const void *row)
+{
+	int fd = bpf_map__fd(capture->skel->maps.drops);
+	struct weir_ev_drop_totals totals;
+	struct weir_drop_input input;
+	struct weir_ev_drop ev;
+
+	capture->rows_seen++;
+	if (weir_decode_drop(row, &input)) {
+		capture->bad_events++;
+		return;
+	}
+	memcpy(&ev, row, sizeof(ev));
+	if (input.kind == WEIR_INPUT_CLOSE &&
+	    bpf_map_lookup_and_delete_elem(fd, &ev.key, &totals) == 0) {
+		input.packets += totals.packets - totals.reported;
+		capture->drops_told -= capture->drops_told > 0;
+	}
+	pass_drop(capture, &input);
+}
+
+static void pass_row(struct weir_capture *capture, const void *row, size_t len)
+{
+	switch (weir_decode_type(row, len)) {
+	case WEIR_EV_PAUSE:
+		capture->entries_swept += WEIR_EV_PAUSE_ENTRIES;
+		return;
+	case WEIR_EV_FLOW:
+		pass_flow_row(capture, row);
+		break;
+	case WEIR_EV_DROP:
+		pass_drop_row(capture, row);
+		break;
+	default:
+		capture->rows_seen++;
+		capture->bad_events++;
+	}
+	capture->entries_swept++;
+}
+
+/* How long the row is that begins with @fill bytes; 0 when they do not say it yet. */
+static size_t row_len(const char *row, size_t fill)
+{
+	struct weir_ev_hdr hdr;
+
+	if (fill < sizeof(hdr))
+		return 0;
+	memcpy(&hdr, row, sizeof(hdr));
+	/* Of a wrong length nothing that follows can be told apart. */
+	if (hdr.len < sizeof(hdr) || hdr.len > sizeof(struct weir_ev_flow))
+		return fill;
+	return hdr.len <= fill ? hdr.len : 0;
+}
+
 /* Read one buffer of rows from an iterator: the bytes read, 0 at its end, or -errno. */
 static ssize_t read_rows(struct weir_capture *capture, int fd)
 {
-	const size_t row = sizeof(struct weir_ev_flow);
-	size_t off;
+	size_t off = 0, len;
 	ssize_t n;
 
 	do
@@ -412,8 +510,10 @@ static ssize_t read_rows(struct weir_capture *capture, int fd)
 	if (n < 0)
 		return -errno;
 	capture->row_fill += (size_t)n;
-	for (off = 0; off + row <= capture->row_fill; off += row)
-		pass_row(capture, capture->rows + off);
+	while ((len = row_len(capture->rows + off, capture->row_fill - off))) {
+		pass_row(capture, capture->rows + off, len);
+		off += len;
+	}
 	capture->row_fill -= off;
 	memmove(capture->rows, capture->rows + off, capture->row_fill);
 	return n;
@@ -443,8 +543,7 @@ int weir_capture_find(struct weir_capture *capture)
 
 static int sweep_open(struct weir_capture *capture, enum sweep_stage stage)
 {
-	struct bpf_link *link = stage == SWEEP_TCP ? capture->sweep_tcp : capture->sweep_udp;
-	int fd = bpf_iter_create(bpf_link__fd(link));
+	int fd = bpf_iter_create(bpf_link__fd(capture->sweeps[stage]));
 
 	if (fd < 0)
 		return -errno;
@@ -469,20 +568,32 @@ int weir_capture_sweep_begin(struct weir_capture *capture, bool all)
 	return sweep_open(capture, SWEEP_TCP);
 }
 
+int weir_capture_sweep_drops(struct weir_capture *capture)
+{
+	int r;
+
+	if (capture->stage != SWEEP_NONE)
+		return -EBUSY;
+	if (!capture->drops_told)
+		return 0;
+	r = sweep_open(capture, SWEEP_DROPS);
+	return r < 0 ? r : 1;
+}
+
 int weir_capture_sweep_step(struct weir_capture *capture, size_t max)
 {
 	uint64_t until = capture->entries_swept + max;
-	bool was_tcp;
+	enum sweep_stage next;
 	ssize_t n;
 
 	while (capture->stage != SWEEP_NONE && capture->entries_swept < until) {
 		n = read_rows(capture, capture->sweep_fd);
 		if (n > 0)
 			continue;
-		was_tcp = capture->stage == SWEEP_TCP;
+		next = capture->stage + 1;
 		sweep_close(capture);
-		if (n == 0 && was_tcp)
-			n = sweep_open(capture, SWEEP_UDP);
+		if (n == 0 && next < SWEEP_MAX_)
+			n = sweep_open(capture, next);
 		if (n < 0)
 			return (int)n;
 	}
@@ -507,6 +618,7 @@ void weir_capture_get_stats(const struct weir_capture *capture,
 			stats.lost_storage_failed += capture->per_cpu[i].lost_storage_failed;
 			stats.lost_tcp_table_full += capture->per_cpu[i].lost_tcp_table_full;
 			stats.lost_udp_table_full += capture->per_cpu[i].lost_udp_table_full;
+			stats.lost_drop_table_full += capture->per_cpu[i].lost_drop_table_full;
 		}
 	}
 	*ret_stats = stats;

@@ -27,6 +27,7 @@ struct weir_capture_opts {
 	/* Borrowed arguments, valid for the call. */
 	void (*on_flow)(void *ctx, const struct weir_flow_input *input);
 	void (*on_cgroup)(void *ctx, const struct weir_cgroup_event *event);
+	void (*on_drop)(void *ctx, const struct weir_drop_input *input);
 	/* libbpf's own messages, for the log; NULL drops them. */
 	void (*on_message)(void *ctx, bool warning, const char *text);
 	void *ctx;
@@ -39,6 +40,7 @@ struct weir_capture_stats {
 	uint64_t lost_storage_failed;
 	uint64_t lost_tcp_table_full;
 	uint64_t lost_udp_table_full;
+	uint64_t lost_drop_table_full;
 	uint64_t bad_events;           /* refused by bpf/decode.h */
 	uint64_t passed;               /* to callbacks */
 };
@@ -84,6 +86,13 @@ int weir_capture_find(struct weir_capture *capture);
  * Errors: -EBUSY while a sweep is under way.
  */
 int weir_capture_sweep_begin(struct weir_capture *capture, bool all);
+
+/**
+ * weir_capture_sweep_drops() - the same for what the kernel dropped alone; any other sweep has it too.
+ *
+ * Returns 1, or 0 when none is known of that could be dropped again. -EBUSY as above.
+ */
+int weir_capture_sweep_drops(struct weir_capture *capture);
 
 /** weir_capture_sweep_step() - look at about @max connections and pass those on that moved: 1 more
  * to come, 0 done, or an error (the sweep is over then, too). */

@@ -74,6 +74,20 @@ struct tcp_conns {
 };
 extern struct tcp_conns tcp_conns SEC(".maps");
 
+/*
+ * The sockets that sent a SYN lately, by its sequence number: who waits for an answer to a SYN that
+ * is dropped. Nobody clears it; the connection itself says whether it is the one.
+ */
+#define SYN_COOKIES 16384
+
+struct syn_cookies {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SYN_COOKIES);
+	__type(key, __u32);
+	__type(value, __u64); /* socket cookie */
+};
+extern struct syn_cookies syn_cookies SEC(".maps");
+
 static __always_inline struct young_slot *young_slot_of(__u64 cookie)
 {
 	__u32 i = cookie & young_mask;
@@ -111,6 +125,25 @@ static __always_inline struct tcp_conn *tcp_conn_lookup(__u64 cookie)
 	if (slot && slot->conn.cookie == cookie)
 		return &slot->conn;
 	return bpf_map_lookup_elem(&tcp_conns, &cookie);
+}
+
+static __always_inline void tcp_conn_note_syn(const struct tcp_conn *conn, __u64 cookie)
+{
+	__u32 i = conn->isn_local & (SYN_COOKIES - 1);
+	__u64 *slot = bpf_map_lookup_elem(&syn_cookies, &i);
+
+	if (slot)
+		*slot = cookie;
+}
+
+/* The connection of the client whose SYN had that number. */
+static __always_inline struct tcp_conn *tcp_conn_of_syn(__u32 isn)
+{
+	__u32 i = isn & (SYN_COOKIES - 1);
+	__u64 *slot = bpf_map_lookup_elem(&syn_cookies, &i);
+	struct tcp_conn *conn = slot ? tcp_conn_lookup(*slot) : 0;
+
+	return conn && conn->isn_local == isn ? conn : 0;
 }
 
 /*

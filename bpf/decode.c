@@ -39,6 +39,12 @@ int weir_decode_type(const void *data, size_t len)
 	case WEIR_EV_CGROUP:
 		want = sizeof(struct weir_ev_cgroup);
 		break;
+	case WEIR_EV_DROP:
+		want = sizeof(struct weir_ev_drop);
+		break;
+	case WEIR_EV_PAUSE:
+		want = sizeof(struct weir_ev_hdr);
+		break;
 	default:
 		return -EBADMSG;
 	}
@@ -102,6 +108,41 @@ int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 	in->counts.retransmits = record->ev.retransmits;
 	in->counts.rtt_us = record->ev.rtt_us;
 	in->counts.rtt_min_us = record->ev.rtt_min_us;
+	return 0;
+}
+
+int weir_decode_drop(const void *data, struct weir_drop_input *ret_input)
+{
+	struct weir_ev_drop ev;
+
+	memcpy(&ev, data, sizeof(ev));
+	if (ev.kind > WEIR_EV_CLOSE || (!ev.packets && ev.kind != WEIR_EV_CLOSE) ||
+	    (ev.key.protocol != IPPROTO_TCP && ev.key.protocol != IPPROTO_UDP))
+		return -EBADMSG;
+	ret_input->kind = (enum weir_input_kind)ev.kind;
+	ret_input->protocol = ev.key.protocol;
+	ret_input->tcp_flags = ev.key.tcp_flags;
+	ret_input->time_ns = ev.hdr.ts_ns;
+	addr_decode(&ret_input->source, ev.key.source);
+	addr_decode(&ret_input->destination, ev.key.destination);
+	ret_input->source_port = ev.key.source_port;
+	ret_input->destination_port = ev.key.destination_port;
+	ret_input->isn = ev.key.isn;
+	ret_input->netns = ev.key.netns;
+	ret_input->reason = ev.key.reason;
+	ret_input->place = ev.key.place;
+	ret_input->packets = ev.packets;
+	ret_input->opened_ns = ev.client.opened_ns;
+	ret_input->client = (struct weir_flow_end){
+		.cgroup_id = ev.client.cgroup_id,
+		.cookie = ev.client.cookie,
+		.netns = ev.client.netns,
+		.pid = ev.client.pid,
+	};
+	memcpy(ret_input->client.comm, ev.client.comm, sizeof(ret_input->client.comm));
+	ret_input->client.comm[sizeof(ret_input->client.comm) - 1] = '\0';
+	addr_decode(&ret_input->asked, ev.client.asked);
+	ret_input->asked_port = ev.asked_port;
 	return 0;
 }
 

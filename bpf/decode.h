@@ -8,7 +8,7 @@
 #include "flow/flow.h"
 
 /**
- * weir_decode_type() - what a ring record is, after checking what all have in common.
+ * weir_decode_type() - what a ring record or row is, after checking what all have in common.
  *
  * Errors: -EBADMSG for a length that is not the type's, another version, or an unknown type;
  *         nothing of such a record is used. Otherwise an enum weir_ev_type.
@@ -22,6 +22,9 @@ int weir_decode_type(const void *data, size_t len);
  * Errors: -EBADMSG for a kind, role, protocol or end reason that does not exist.
  */
 int weir_decode_flow(const void *data, struct weir_flow_input *ret_input);
+
+/** weir_decode_drop() - as weir_decode_flow(); -EBADMSG also for a drop of no packets that goes on. */
+int weir_decode_drop(const void *data, struct weir_drop_input *ret_input);
 
 /** struct weir_cgroup_event - a cgroup of the v2 hierarchy came (or was renamed) or went. */
 struct weir_cgroup_event {

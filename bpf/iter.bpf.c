@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * Iterators that userspace reads: the sweeps over live connections, and the search for sockets
- * that are older than the agent. Rows are struct weir_ev_flow, as in the ring, but nothing can
- * overflow here: the reader takes them at its own pace.
+ * that are older than the agent. Rows are records as in the ring, but nothing can overflow here: the
+ * reader takes them at its own pace.
  */
+#include "bpf/drop.bpf.h"
 #include "bpf/listeners.bpf.h"
 #include "bpf/tcp.bpf.h"
 #include "bpf/udp.bpf.h"
@@ -25,12 +26,11 @@ static volatile __u32 entries_skipped = 0;
  * and its reader would have no turn for anything else. */
 static __always_inline int skip_entry(struct bpf_iter_meta *meta)
 {
-	struct weir_ev_flow row;
+	struct weir_ev_hdr row;
 
 	if (++entries_skipped < WEIR_EV_PAUSE_ENTRIES)
 		return 0;
-	__builtin_memset(&row, 0, sizeof(row));
-	row.hdr.type = WEIR_EV_PAUSE;
+	event_header(&row, WEIR_EV_PAUSE, sizeof(row), 0);
 	if (!bpf_seq_write(meta->seq, &row, sizeof(row)))
 		entries_skipped = 0;
 	return 0;
@@ -126,6 +126,29 @@ int sweep_udp(struct bpf_iter__bpf_map_elem *ctx)
 	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
 		return 0;
 	udp->reported_packets = packets;
+	return 0;
+}
+
+SEC("iter/bpf_map_elem")
+int sweep_drops(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct weir_ev_drop_totals *totals = ctx->value;
+	struct weir_ev_drop_key *key = ctx->key;
+	__u64 packets, fresh;
+	struct weir_ev_drop ev;
+	bool idle;
+
+	if (!key || !totals)
+		return 0;
+	packets = totals->packets;
+	fresh = packets - totals->reported;
+	idle = bpf_ktime_get_ns() > totals->last_ns + DROP_IDLE_NS;
+	if (!fresh && !idle)
+		return skip_entry(ctx->meta);
+	drop_event_fill(&ev, key, idle ? WEIR_EV_CLOSE : WEIR_EV_UPDATE, fresh, totals->last_ns);
+	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
+		return 0;
+	totals->reported = packets;
 	return 0;
 }
 
@@ -226,6 +249,7 @@ static __always_inline void found_conn(struct tcp_conn *conn, struct tcp_sock *t
 	if (tcp_state == STATE_SYN_SENT) {
 		conn->flags = CONN_SYN_SENT;
 		conn->role = WEIR_EV_ROLE_CLIENT;
+		conn->isn_local = tp->snd_una;
 		addr_copy(conn->asked, conn->remote);
 		conn->asked_port = conn->remote_port;
 	} else {

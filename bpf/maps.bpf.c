@@ -2,6 +2,7 @@
 /* The maps and shared settings of all programs, defined once. */
 #include "bpf/common.bpf.h"
 #include "bpf/conns.bpf.h"
+#include "bpf/drop.bpf.h"
 #include "bpf/listeners.bpf.h"
 #include "bpf/udp.bpf.h"
 
@@ -9,11 +10,13 @@ struct events events SEC(".maps");
 struct stats stats SEC(".maps");
 struct tcp_conns tcp_conns SEC(".maps");
 struct young_conns young_conns SEC(".maps");
+struct syn_cookies syn_cookies SEC(".maps");
 struct listeners listeners SEC(".maps");
 struct listener_keys listener_keys SEC(".maps");
 struct udp_sockets udp_sockets SEC(".maps");
 struct udp_flows udp_flows SEC(".maps");
 struct udp_hints udp_hints SEC(".maps");
+struct drops drops SEC(".maps");
 
 const volatile __u64 udp_idle_ns = 15000000000ULL;
 const volatile bool thread_known = false;

@@ -135,7 +135,9 @@ static __always_inline void connecting(struct tcp_conn *conn, struct tcp_sock *t
 {
 	conn->sock = (__u64)tp;
 	conn->flags = CONN_SYN_SENT;
+	conn->isn_local = tp->write_seq; /* before tcp_connect_init(): the SYN's */
 	tuple_from_sock(conn, &tp->inet_conn.icsk_inet.sk);
+	tcp_conn_note_syn(conn, conn->cookie);
 }
 
 /*

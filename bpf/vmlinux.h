@@ -33,6 +33,8 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
+struct net_device;
+struct sock;
 struct sk_buff;
 
 struct sk_buff_head {
@@ -40,7 +42,23 @@ struct sk_buff_head {
 };
 
 struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
 	char cb[48];
+	__u8 pkt_type : 3;
+	__be16 protocol;
+	__u16 network_header;
+	__u32 end;
+	unsigned char *head;
+};
+
+struct skb_shared_info {
+	unsigned short gso_segs;
+};
+
+enum skb_drop_reason {
+	SKB_NOT_DROPPED_YET,
+	SKB_CONSUMED,
 };
 
 struct sock_extended_err {
@@ -63,6 +81,10 @@ struct net {
 typedef struct {
 	struct net *net;
 } possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+};
 
 struct in6_addr {
 	union {

@@ -12,12 +12,13 @@
  */
 
 /* Raised with any change below: the agent refuses records of another version (it counts them). */
-#define WEIR_ABI_VERSION 1
+#define WEIR_ABI_VERSION 2
 
 enum weir_ev_type {
 	WEIR_EV_FLOW = 1,   /* struct weir_ev_flow */
 	WEIR_EV_CGROUP = 2, /* struct weir_ev_cgroup */
-	WEIR_EV_PAUSE = 3,  /* of a sweep, as long as a flow: WEIR_EV_PAUSE_ENTRIES had no news */
+	WEIR_EV_PAUSE = 3,  /* of a sweep, a header alone: WEIR_EV_PAUSE_ENTRIES had no news */
+	WEIR_EV_DROP = 4,   /* struct weir_ev_drop */
 };
 
 /* The values of enum weir_input_kind, weir_role and weir_end_reason in flow/flow.h, restated
@@ -113,6 +114,51 @@ struct weir_ev_cgroup {
 	char path[WEIR_EV_CGROUP_PATH_LEN];  /* NUL-terminated, cut if longer */
 };
 
+/* Key of the map drops: packets of one flow that the kernel dropped for one reason at one place. */
+struct weir_ev_drop_key {
+	__u8 source[16];       /* of the packet as it was dropped, translated or not */
+	__u8 destination[16];
+	__u64 place;           /* address of the code that dropped it */
+	__u32 isn;             /* TCP: the client's initial sequence number */
+	__u32 reason;          /* of the running kernel's enum skb_drop_reason */
+	__u32 netns;           /* as in struct weir_ev_flow: where it was dropped */
+	__u16 source_port;
+	__u16 destination_port;
+	__u8 protocol;         /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 tcp_flags;        /* as in the header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16 */
+	__u8 pad[6];
+};
+
+/* Value of the map drops. */
+struct weir_ev_drop_totals {
+	__u64 first_ns;
+	__u64 last_ns;
+	__u64 packets;   /* segments of a GSO packet */
+	__u64 reported;  /* of them */
+};
+
+/* The TCP client, of whose connection the packet is; all zero when it has no socket here. */
+struct weir_ev_drop_client {
+	__u64 cookie;
+	__u64 cgroup_id;
+	__u64 opened_ns;
+	__u32 netns;
+	__u32 pid;
+	__u8 asked[16];  /* of connect() */
+	char comm[WEIR_EV_COMM_LEN];
+};
+
+/* Written at the first packets of a key, and by sweeps, which know no client. */
+struct weir_ev_drop {
+	struct weir_ev_hdr hdr;
+	struct weir_ev_drop_key key;
+	struct weir_ev_drop_client client;
+	__u64 packets;      /* since the last one of this key */
+	__u16 asked_port;   /* with client.asked */
+	__u8 kind;          /* enum weir_ev_kind: OPEN the first one, UPDATE, CLOSE none for long */
+	__u8 pad[5];
+};
+
 /* Per-CPU counters: seen = records submitted + every loss below. */
 struct weir_ev_stats {
 	__u64 seen;
@@ -120,6 +166,7 @@ struct weir_ev_stats {
 	__u64 lost_storage_failed;  /* no memory to remember who owns a UDP socket */
 	__u64 lost_tcp_table_full;  /* connections the table had no room for */
 	__u64 lost_udp_table_full;  /* datagrams of exchanges the table had no room for */
+	__u64 lost_drop_table_full; /* dropped packets the table had no room for */
 };
 
 /* Key and value of the map udp_flows: one exchange of one socket with one peer. */
@@ -153,7 +200,11 @@ struct weir_ev_udp {
 _Static_assert(sizeof(struct weir_ev_hdr) == 16, "weir_ev_hdr layout");
 _Static_assert(sizeof(struct weir_ev_flow) == 200, "weir_ev_flow layout");
 _Static_assert(sizeof(struct weir_ev_cgroup) == 504, "weir_ev_cgroup layout");
-_Static_assert(sizeof(struct weir_ev_stats) == 40, "weir_ev_stats layout");
+_Static_assert(sizeof(struct weir_ev_drop_key) == 64, "weir_ev_drop_key layout");
+_Static_assert(sizeof(struct weir_ev_drop_totals) == 32, "weir_ev_drop_totals layout");
+_Static_assert(sizeof(struct weir_ev_drop_client) == 64, "weir_ev_drop_client layout");
+_Static_assert(sizeof(struct weir_ev_drop) == 160, "weir_ev_drop layout");
+_Static_assert(sizeof(struct weir_ev_stats) == 48, "weir_ev_stats layout");
 _Static_assert(sizeof(struct weir_ev_udp_key) == 32, "weir_ev_udp_key layout");
 _Static_assert(sizeof(struct weir_ev_udp) == 128, "weir_ev_udp layout");
 

@@ -14,6 +14,7 @@
 #define MAX_CONNECTIONS_LIMIT ((size_t)1 << 28)
 #define JOIN_NS_DEFAULT (20 * WEIR_NS_PER_MS)
 #define CLOSE_WAIT_NS_DEFAULT WEIR_NS_PER_SEC
+#define DROPPED_MAX 16384
 #define TOMBSTONE_NS_DEFAULT (60 * WEIR_NS_PER_SEC)
 
 static uint64_t hash_of(const void *ctx, const void *item)
@@ -44,6 +45,8 @@ int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_corre
 				 opts->tombstone_ns ? opts->tombstone_ns : TOMBSTONE_NS_DEFAULT);
 	if (r >= 0 && opts->translates)
 		r = weir_translations_init(&corr->translations, max);
+	if (r >= 0)
+		r = weir_dropped_init(&corr->dropped, DROPPED_MAX);
 	if (r < 0)
 		return r;
 	corr->hold[LIST_JOIN] = weir_ticks_hold(opts->join_ns ? opts->join_ns : JOIN_NS_DEFAULT);
@@ -64,6 +67,7 @@ void weir_correlate_free(struct weir_correlate **corr)
 	weir_facts_done(&(*corr)->facts);
 	weir_tombstones_done(&(*corr)->tombstones);
 	weir_translations_done(&(*corr)->translations);
+	weir_dropped_done(&(*corr)->dropped);
 	free(*corr);
 	*corr = NULL;
 }
@@ -95,6 +99,8 @@ static void put_into(struct weir_correlate *corr, uint32_t index, enum weir_corr
 
 static void drop(struct weir_correlate *corr, uint32_t index, uint64_t hash)
 {
+	if (conn_at(corr, index)->dropped)
+		weir_correlate_disown_drop(corr, conn_at(corr, index));
 	take_out(corr, index);
 	weir_connection_done(conn_at(corr, index), &corr->facts);
 	weir_table_remove(&corr->table, hash, index);
@@ -114,6 +120,8 @@ static void emit(struct weir_correlate *corr, struct weir_connection *conn,
 	struct weir_flow flow;
 
 	weir_connection_record(conn, &corr->facts, state, time_ns, &flow);
+	if (conn->dropped)
+		weir_correlate_complete_drop(corr, conn, &flow);
 	settle(corr, conn);
 	conn->emitted = 1;
 	conn->opening = 0;
@@ -202,6 +210,8 @@ static void merge(struct weir_correlate *corr, struct weir_place *to, struct wei
 	if (other->last_ns > conn->last_ns)
 		conn->last_ns = other->last_ns;
 	corr->stats.joined++;
+	if (other->dropped)
+		weir_correlate_pass_drop(corr, other, conn);
 	other->end[server].facts = 0;
 	drop(corr, from->index, hash);
 }
@@ -235,7 +245,7 @@ static struct weir_place follow_backend(struct weir_correlate *corr, const struc
 	weir_table_move(&corr->table, hash, key->hash, old.index);
 	old.conn->dirty = 1;
 	if (joinable.conn && !joinable.conn->emitted && joinable.conn->known != BOTH &&
-	    joinable.conn->pending < UINT16_MAX - old.conn->pending)
+	    joinable.conn->pending < WEIR_CONNECTION_PENDING_MAX - old.conn->pending)
 		merge(corr, &old, &joinable);
 	return old;
 }
@@ -280,14 +290,23 @@ static bool absorb(struct weir_correlate *corr, const struct weir_key *key,
 	return !again;
 }
 
+/* Of datagrams that were dropped only the first was told at once; by the end all shall be. */
+static bool counts_drops(const struct weir_connection *conn)
+{
+	return conn->dropped && conn->protocol != IPPROTO_TCP;
+}
+
 static void schedule_close(struct weir_correlate *corr, const struct weir_place *place,
 			   enum weir_input_kind kind, uint64_t now_ns)
 {
 	struct weir_connection *conn = place->conn;
 	bool opener_ends = conn->protocol != IPPROTO_TCP && conn->sure;
 
-	if (conn->socket_only || conn->closed == BOTH) {
+	if (conn->socket_only || (conn->closed == BOTH && !counts_drops(conn))) {
 		finish(corr, place->index, conn->last_ns, now_ns);
+	} else if (counts_drops(conn)) {
+		if (conn->list != LIST_CLOSE)
+			put_into(corr, place->index, LIST_CLOSE, now_ns);
 	} else if (conn->known == BOTH && !opener_ends) {
 		if (conn->list != LIST_CLOSE)
 			put_into(corr, place->index, LIST_CLOSE, now_ns);
@@ -314,11 +333,30 @@ static void schedule(struct weir_correlate *corr, const struct weir_place *place
 
 static void count_held(struct weir_correlate *corr, const struct weir_place *place)
 {
+	/* So many inputs in one hold: the newest tells what the ones before told. */
+	if (place->conn->pending == WEIR_CONNECTION_PENDING_MAX)
+		settle(corr, place->conn);
 	corr->stats.inputs++;
 	corr->stats.pending++;
 	place->conn->pending++;
 	if (corr->resyncing)
 		place->conn->seen |= BIT(place->side);
+}
+
+void weir_correlate_hold(struct weir_correlate *corr, const struct weir_place *place,
+			 enum weir_input_kind kind, uint64_t now_ns)
+{
+	count_held(corr, place);
+	schedule(corr, place, kind, now_ns);
+}
+
+static void rename_exchange(struct weir_correlate *corr, struct weir_connection *conn, uint64_t id)
+{
+	uint64_t before = conn->id;
+
+	conn->id = id;
+	if (conn->dropped)
+		weir_correlate_rename_drop(corr, before, id);
 }
 
 /* An input for a connection that is in the table. */
@@ -345,10 +383,8 @@ static int take(struct weir_correlate *corr, const struct weir_place *place,
 				      &in->local, in->local_port, conn->opened_ns);
 	/* The client's end names an exchange, unless a record by the server's name is out. */
 	if (joins && !conn->emitted && key->kind == WEIR_KEY_TUPLE && in->role == WEIR_ROLE_CLIENT)
-		conn->id = weir_key_exchange_id(key, in->end.cookie, in->opened_ns);
-	/* So many inputs in one hold: the newest tells what the ones before told. */
-	if (conn->pending == UINT16_MAX)
-		settle(corr, conn);
+		rename_exchange(corr, conn,
+				weir_key_exchange_id(key, in->end.cookie, in->opened_ns));
 	count_held(corr, place);
 	return 0;
 }
@@ -451,6 +487,8 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
 	r = place.conn ? take(corr, &place, &key, in) : add(corr, &place, &key, in, now_ns);
 	if (r < 0)
 		return r;
+	if (corr->dropped.table.count)
+		weir_correlate_adopt_drop(corr, &place, in, now_ns);
 	schedule(corr, &place, in->kind, now_ns);
 	return 0;
 }
@@ -475,7 +513,10 @@ uint64_t weir_correlate_tick(struct weir_correlate *corr, uint64_t now_ns)
 	uint64_t next = emit_list(corr, LIST_JOIN, now_ns);
 	uint64_t close = emit_list(corr, LIST_CLOSE, now_ns);
 	uint64_t tombstone = weir_tombstones_expire(&corr->tombstones, now_ns);
+	uint64_t dropped = weir_correlate_tell_dropped(corr, now_ns);
 
+	if (dropped < next)
+		next = dropped;
 	if (close < next)
 		next = close;
 	return tombstone < next ? tombstone : next;
@@ -487,6 +528,7 @@ void weir_correlate_flush(struct weir_correlate *corr, uint64_t now_ns)
 		emit_due(corr, corr->lists[LIST_JOIN].head, now_ns);
 	while (corr->lists[LIST_CLOSE].head)
 		emit_due(corr, corr->lists[LIST_CLOSE].head, now_ns);
+	weir_correlate_flush_dropped(corr, now_ns);
 }
 
 void weir_correlate_resync_begin(struct weir_correlate *corr, uint64_t now_ns)
@@ -541,5 +583,6 @@ void weir_correlate_get_stats(const struct weir_correlate *corr,
 	ret_stats->memory_bytes = sizeof(*corr) + weir_table_memory(&corr->table) +
 				  weir_table_memory(&corr->facts.table) +
 				  weir_table_memory(&corr->tombstones.table) +
-				  weir_table_memory(&corr->translations.table);
+				  weir_table_memory(&corr->translations.table) +
+				  weir_table_memory(&corr->dropped.table);
 }

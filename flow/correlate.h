@@ -34,7 +34,8 @@
  *           @close_wait_ns after the first. One end known: @join_ns after it closed, because
  *           the other end's first event may still be on its way. A connect() that failed: at
  *           once. UDP ends with the end that opened the exchange: @join_ns after that closed;
- *           a server's end that goes idle before it does not end it.
+ *           a server's end that goes idle before it does not end it. When datagrams of it were
+ *           dropped, @close_wait_ns after, so that the drops are counted to the last.
  * An end that is still open when its connection's CLOSED record is made leaves a tombstone
  * behind, which absorbs what that end still says, so that there is no second record. A tombstone
  * goes with that end's CLOSE, after @tombstone_ns without a word of it, or when there are more
@@ -93,7 +94,7 @@ struct weir_correlate_stats {
 	uint64_t joined;     /* connections whose second end was found */
 	uint64_t collisions; /* ends kept apart although their key was taken */
 	uint64_t resynced;   /* ends closed by a resync: their CLOSE was lost */
-	uint64_t records[WEIR_STATE_CLOSED + 1];  /* by enum weir_flow_state */
+	uint64_t records[WEIR_STATE_MAX_];  /* by enum weir_flow_state */
 	uint64_t live;       /* connections in the table now */
 	uint64_t tombstones; /* now */
 	uint64_t tombstones_lost;  /* given up for room: their end may make a second record */
@@ -115,6 +116,22 @@ void weir_correlate_free(struct weir_correlate **corr);
  */
 int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_input *in,
 			 uint64_t now_ns);
+
+/**
+ * weir_correlate_drop() - take what the kernel dropped.
+ *
+ * It belongs to the UDP exchange that its addresses and ports name, or to the TCP connect() that its
+ * sequence number does. Of an exchange, the next record says it. A connect() that still goes on
+ * after @join_ns gets a NOTICE, and so does what no socket on this node is known to have sent, again
+ * when more was dropped. The records of the connection that this becomes have what was
+ * dropped, too; when it never becomes one, CLOSED has the verdict DROPPED. A connect() that succeeds
+ * later has another id than its notices.
+ *
+ * Shape:  16,384 connections at most; the one of which nothing was dropped for longest makes room.
+ * Errors: -ENOSPC as weir_correlate_input().
+ */
+int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_input *in,
+			uint64_t now_ns);
 
 /**
  * weir_correlate_tick() - emit what is due at @now_ns.

@@ -7,6 +7,7 @@
 
 #include "flow/connection.h"
 #include "flow/correlate.h"
+#include "flow/dropped.h"
 #include "flow/facts.h"
 #include "flow/key.h"
 #include "flow/table.h"
@@ -32,6 +33,7 @@ struct weir_correlate {
 	struct weir_facts_table facts;
 	struct weir_tombstones tombstones;
 	struct weir_translations translations;  /* empty without @translates */
+	struct weir_dropped_table dropped;
 	struct weir_table_list lists[LIST_MAX_];
 	uint32_t hold[LIST_MAX_];  /* in ticks: see flow/ticks.h */
 	weir_correlate_sink_fn sink;
@@ -70,5 +72,35 @@ struct weir_place weir_correlate_find(const struct weir_correlate *corr, const s
 struct weir_place weir_correlate_find_translated(const struct weir_correlate *corr,
 						 const struct weir_key *key,
 						 const struct weir_flow_input *in);
+
+/** weir_correlate_hold() - count an input that @place took, and see that a record tells it. */
+void weir_correlate_hold(struct weir_correlate *corr, const struct weir_place *place,
+			 enum weir_input_kind kind, uint64_t now_ns);
+
+/** weir_correlate_own_drop() - what was dropped is @conn's: its records say it from now on. */
+void weir_correlate_own_drop(struct weir_correlate *corr, struct weir_connection *conn,
+			     uint32_t index, uint64_t now_ns);
+
+/** weir_correlate_adopt_drop() - the client's end @in was taken: was its SYN dropped before? */
+void weir_correlate_adopt_drop(struct weir_correlate *corr, const struct weir_place *place,
+			       const struct weir_flow_input *in, uint64_t now_ns);
+
+/** weir_correlate_complete_drop() - to the record of a connection of which packets were dropped. */
+void weir_correlate_complete_drop(const struct weir_correlate *corr,
+				  const struct weir_connection *conn, struct weir_flow *flow);
+
+/** weir_correlate_rename_drop() - a connection of which packets were dropped has another id now. */
+void weir_correlate_rename_drop(struct weir_correlate *corr, uint64_t before, uint64_t id);
+
+/** weir_correlate_pass_drop() - @from becomes a part of @to. */
+void weir_correlate_pass_drop(struct weir_correlate *corr, struct weir_connection *from,
+			      struct weir_connection *to);
+
+/** weir_correlate_disown_drop() - @conn leaves the table. */
+void weir_correlate_disown_drop(struct weir_correlate *corr, const struct weir_connection *conn);
+
+/** weir_correlate_tell_dropped() - make the notices that are due; returns the next deadline. */
+uint64_t weir_correlate_tell_dropped(struct weir_correlate *corr, uint64_t now_ns);
+void weir_correlate_flush_dropped(struct weir_correlate *corr, uint64_t now_ns);
 
 #endif

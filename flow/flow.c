@@ -57,6 +57,9 @@ const char *weir_state_to_str(enum weir_flow_state state)
 		return "ACTIVE";
 	case WEIR_STATE_CLOSED:
 		return "CLOSED";
+	case WEIR_STATE_NOTICE:
+	case WEIR_STATE_MAX_:
+		break;
 	}
 	return "";
 }

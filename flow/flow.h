@@ -8,7 +8,7 @@
 #include "lib/addr.h"
 
 /*
- * What goes into the correlator (struct weir_flow_input) and what comes out of it (struct
+ * What goes into the correlator (struct weir_flow_input, weir_drop_input) and what comes out of it (struct
  * weir_flow). Everything is by value and in host byte order except addresses. Instants are
  * CLOCK_MONOTONIC nanoseconds unless a name says otherwise. Zero means "not known" wherever a
  * comment does not give zero a meaning of its own.
@@ -60,6 +60,9 @@ enum weir_flow_state {
 	WEIR_STATE_OPEN,    /* the first record of a connection that goes on */
 	WEIR_STATE_ACTIVE,  /* an interval's record of a live connection: totals so far */
 	WEIR_STATE_CLOSED,  /* the last record: totals and the end reason */
+	/* Not a step of a connection's life but a word about it: the kernel dropped packets of it. */
+	WEIR_STATE_NOTICE,
+	WEIR_STATE_MAX_
 };
 
 /** The node's view of the direction, with flow.proto's numbers. */
@@ -119,6 +122,40 @@ struct weir_flow_input {
 };
 
 /**
+ * struct weir_drop_input - packets of one flow that the kernel dropped, for one reason at one place.
+ *
+ * Told are the packets that decide what becomes of a connection:
+ * TCP's with a SYN, and every datagram.
+ */
+struct weir_drop_input {
+	enum weir_input_kind kind;  /* OPEN the first, UPDATE, CLOSE: none for long */
+	uint8_t protocol;           /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t tcp_flags;          /* of the header: SYN 2, ACK 16 */
+	uint16_t source_port;
+	uint16_t destination_port;
+	uint32_t isn;               /* TCP: the client's initial sequence number */
+	uint32_t netns;             /* where it was dropped; as in struct weir_flow_end */
+	uint32_t reason;            /* the kernel's enum skb_drop_reason */
+	uint64_t place;             /* address in the kernel */
+	uint64_t packets;           /* since the last input of this kind of drop; 0 with CLOSE only */
+	uint64_t time_ns;           /* of the latest */
+	struct weir_addr source;    /* of the packet, translated or not */
+	struct weir_addr destination;
+	/* TCP, and OPEN only: the client's socket, when it is on this node. */
+	struct weir_flow_end client;
+	struct weir_addr asked;     /* of connect() */
+	uint16_t asked_port;
+	uint64_t opened_ns;
+};
+
+/** struct weir_flow_drop - what the kernel dropped of a connection; all zero: nothing known. */
+struct weir_flow_drop {
+	uint64_t packets;  /* so far, whatever the reason */
+	uint64_t place;    /* of the latest: address in the kernel */
+	uint32_t reason;   /* of the latest: the running kernel's enum skb_drop_reason */
+};
+
+/**
  * struct weir_flow - one record of one connection, both ends joined where both are known.
  *
  * The source is the side that opened the connection. When @direction_known is false the sides
@@ -154,6 +191,7 @@ struct weir_flow {
 	uint32_t retransmits_received;  /* by the destination; 0 where it is elsewhere */
 	uint32_t rtt_us;
 	uint32_t rtt_min_us;
+	struct weir_flow_drop drop;
 };
 
 /** weir_end_reason_to_str() - "FIN", "RST", …; "" for WEIR_END_NONE. */
@@ -162,7 +200,7 @@ const char *weir_end_reason_to_str(enum weir_end_reason reason);
 /** weir_verdict_to_str() - flow.proto's spelling: "FORWARDED", "VERDICT_UNKNOWN", … */
 const char *weir_verdict_to_str(enum weir_verdict verdict);
 
-/** weir_state_to_str() - "OPEN", "ACTIVE", "CLOSED". */
+/** weir_state_to_str() - "OPEN", "ACTIVE", "CLOSED"; "" for WEIR_STATE_NOTICE. */
 const char *weir_state_to_str(enum weir_flow_state state);
 
 /** weir_protocol_to_str() - "TCP", "UDP", "SCTP", "ICMPv4", "ICMPv6", or "UNKNOWN". */

@@ -84,13 +84,19 @@ uint64_t weir_key_exchange_id(const struct weir_key *key, uint64_t cookie, uint6
 	return mix_addr(x, key->peer, key->peer_port);
 }
 
+uint64_t weir_key_attempt_id(uint32_t isn, const struct weir_addr *addr, uint16_t port)
+{
+	return mix_addr(weir_key_mix(isn + protocol_salt(IPPROTO_TCP)), addr, port);
+}
+
 static void init_tcp(struct weir_key *key, const struct weir_flow_input *in)
 {
 	uint32_t low = in->isn_local, high = in->isn_remote;
 
 	if ((!in->established && !high) || (!low && !high)) {
 		key->kind = WEIR_KEY_SOCKET;
-		key->id = weir_key_exchange_id(key, in->end.cookie, in->opened_ns);
+		key->id = low ? weir_key_attempt_id(low, key->local, key->local_port)
+			      : weir_key_exchange_id(key, in->end.cookie, in->opened_ns);
 	} else {
 		key->kind = WEIR_KEY_ISN;
 		key->side = low > high;

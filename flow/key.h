@@ -18,8 +18,8 @@ enum weir_key_kind {
 	/* UDP: the two addresses and ports, in no order; on loopback the network namespace too. */
 	WEIR_KEY_TUPLE,
 	/*
-	 * TCP that was never established, or whose sequence numbers are not known: the socket.
-	 * Such an end is never joined with another.
+	 * TCP that was never established, or whose sequence numbers are not known: the socket, or
+	 * the client's initial sequence number. Such an end is never joined with another.
 	 */
 	WEIR_KEY_SOCKET,
 };
@@ -62,6 +62,12 @@ uint64_t weir_key_tuple_hash(uint8_t protocol, uint32_t netns, const struct weir
  */
 uint64_t weir_key_client_hash(uint8_t protocol, uint32_t netns, const struct weir_addr *addr,
 			      uint16_t port);
+
+/**
+ * weir_key_attempt_id() - flow.id of a connect() that was not answered yet, or never: by the
+ * client's initial sequence number, address and port, which its SYN says as well as its socket.
+ */
+uint64_t weir_key_attempt_id(uint32_t isn, const struct weir_addr *addr, uint16_t port);
 
 /** weir_key_exchange_id() - flow.id of a UDP exchange: fixed mix of what tells it from others. */
 uint64_t weir_key_exchange_id(const struct weir_key *key, uint64_t cookie, uint64_t opened_ns);

@@ -151,6 +151,9 @@ static void on_losses(void *ctx)
 	losses_tell(agent);
 	weir_server_notify(agent->server);
 	weir_loop_timer_set(agent->loss_timer, LOSS_PERIOD_NS);
+	/* More often than other sweeps: who was dropped and gave up is told a second later, with all. */
+	if (weir_capture_sweep_drops(agent->capture) > 0)
+		on_sweep_step(agent);
 }
 
 static void on_manifest(void *ctx)
@@ -258,6 +261,7 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 		.udp_idle_ns = agent->settings->idle_timeout_ns,
 		.on_flow = pipeline_on_flow_input,
 		.on_cgroup = pipeline_on_cgroup,
+		.on_drop = pipeline_on_drop,
 		.on_message = on_bpf_message,
 		.ctx = agent,
 	};
@@ -273,6 +277,10 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 	r = weir_capture_new(&capture, &agent->capture, err);
 	if (r < 0)
 		return r;
+	r = weir_drop_names_new(&agent->drop_names);
+	if (r < 0)
+		return weir_error_set(err, r, "cannot read the kernel's names for drops: %s",
+				      strerror(-r));
 	for (i = 0; (lost = weir_capture_degraded(agent->capture, i)); i++)
 		weir_log(WEIR_LOG_WARN, "bpf", lost, "why=\"old kernel\"");
 	/* Cgroups made from here on come through the ring; those there now by this walk. */
@@ -401,6 +409,7 @@ void agent_stop(struct agent *agent)
 	weir_server_free(&agent->server);
 	weir_capture_free(&agent->capture);
 	weir_correlate_free(&agent->correlate);
+	weir_drop_names_free(&agent->drop_names);
 	weir_manifest_free(&agent->manifest);
 	weir_history_free(&agent->history);
 	weir_store_free(&agent->store);

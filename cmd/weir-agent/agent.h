@@ -8,6 +8,7 @@
 #include "api/history.h"
 #include "api/server.h"
 #include "bpf/capture.h"
+#include "bpf/drop_names.h"
 #include "cmd/weir-agent/settings.h"
 #include "flow/correlate.h"
 #include "k8s-meta/manifest.h"
@@ -30,6 +31,7 @@ struct agent {
 	struct weir_loop *loop;
 	struct weir_capture *capture;
 	struct weir_correlate *correlate;
+	struct weir_drop_names *drop_names;
 	struct weir_store *store;
 	struct weir_manifest *manifest;
 	struct weir_history *history;
@@ -67,6 +69,7 @@ void agent_stop(struct agent *agent);
 
 /** pipeline.c: from captured inputs to records in the history. */
 void pipeline_on_flow_input(void *ctx, const struct weir_flow_input *input);
+void pipeline_on_drop(void *ctx, const struct weir_drop_input *input);
 void pipeline_on_cgroup(void *ctx, const struct weir_cgroup_event *event);
 void pipeline_on_flow(void *ctx, const struct weir_flow *flow);
 bool pipeline_translates(void *ctx, const struct weir_addr *asked, uint16_t asked_port,

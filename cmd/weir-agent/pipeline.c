@@ -9,6 +9,14 @@ void pipeline_on_flow_input(void *ctx, const struct weir_flow_input *input)
 		agent->no_memory++;
 }
 
+void pipeline_on_drop(void *ctx, const struct weir_drop_input *input)
+{
+	struct agent *agent = ctx;
+
+	if (weir_correlate_drop(agent->correlate, input, agent->now_ns) < 0)
+		agent->no_memory++;
+}
+
 void pipeline_on_cgroup(void *ctx, const struct weir_cgroup_event *event)
 {
 	struct agent *agent = ctx;
@@ -54,9 +62,23 @@ bool pipeline_translates(void *ctx, const struct weir_addr *asked, uint16_t aske
 				     protocol, when_ns);
 }
 
-void pipeline_on_flow(void *ctx, const struct weir_flow *flow)
+static void name_drop(struct agent *agent, const struct weir_flow_drop *drop,
+		      struct weir_record *record)
 {
-	struct agent *agent = ctx;
+	struct weir_drop_names *names = agent->drop_names;
+
+	record->drop_reason = NULL;
+	record->drop_reason_desc = NULL;
+	record->drop_place = NULL;
+	if (!drop->packets)
+		return;
+	record->drop_reason = weir_drop_names_reason(names, drop->reason);
+	record->drop_reason_desc = weir_drop_names_hubble(names, drop->reason);
+	record->drop_place = weir_drop_names_place(names, drop->place);
+}
+
+static void add_record(struct agent *agent, const struct weir_flow *flow)
+{
 	uint64_t when_ns = flow->opened_ns ? flow->opened_ns : flow->time_ns;
 	const struct weir_service_name *service = service_of(agent, flow, when_ns);
 	struct weir_record *record = weir_history_add(agent->history);
@@ -72,5 +94,22 @@ void pipeline_on_flow(void *ctx, const struct weir_flow *flow)
 		weir_identity_ref(identify(agent, &flow->source, &flow->source_addr, when_ns));
 	record->destination = weir_identity_ref(
 		identify(agent, &flow->destination, &flow->destination_addr, when_ns));
+	name_drop(agent, &flow->drop, record);
 	record->service = service ? weir_service_name_ref(service) : NULL;
+}
+
+/* The kernel tells what it drops on the whole node. With --cgroup-root only what a socket there is
+ * known to have sent concerns us. */
+static bool is_beyond_root(const struct agent *agent, const struct weir_flow *flow)
+{
+	return agent->root_cgroup_id && flow->state == WEIR_STATE_NOTICE && !flow->source.cookie;
+}
+
+void pipeline_on_flow(void *ctx, const struct weir_flow *flow)
+{
+	struct agent *agent = ctx;
+
+	if (is_beyond_root(agent, flow))
+		return;
+	add_record(agent, flow);
 }

@@ -249,6 +249,22 @@ static void put_totals(const struct weir_view_connection *c, struct weir_buf *ou
 	}
 }
 
+static void put_drop(const struct weir_view *view, struct weir_buf *out)
+{
+	if (!view->drop_packets)
+		return;
+	weir_buf_puts(out, "; dropped ");
+	weir_format_count(out, view->drop_packets);
+	if (*view->drop_kernel_reason) {
+		weir_buf_puts(out, ", ");
+		weir_format_text(out, view->drop_kernel_reason);
+	}
+	if (*view->drop_place) {
+		weir_buf_puts(out, " in ");
+		weir_format_text(out, view->drop_place);
+	}
+}
+
 /* From the fields where they are there: the wire's Summary is Hubble's, for those without them. */
 static void put_summary(const struct weir_printer *p, const struct weir_view *view,
 			struct weir_buf *out)
@@ -274,6 +290,7 @@ static void put_summary(const struct weir_printer *p, const struct weir_view *vi
 		weir_format_text(out, c->start_reason);
 	}
 	put_totals(c, out);
+	put_drop(view, out);
 }
 
 /* --- formats --------------------------------------------------------------------------------- */

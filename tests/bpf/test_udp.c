@@ -197,6 +197,7 @@ static void ring_overflow_seen_is_passed_plus_lost(void **state)
 		.ring_bytes = 16384,
 		.on_flow = on_flow,
 		.on_cgroup = on_cgroup,
+		.on_drop = on_drop,
 		.ctx = w,
 	};
 	int i;

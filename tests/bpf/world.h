@@ -48,6 +48,8 @@ struct world {
 	struct weir_cgroup_event cgroups[16];
 	char paths[16][WEIR_EV_CGROUP_PATH_LEN];
 	size_t n_cgroups;
+	struct weir_drop_input drops[256]; /* the latest; the whole machine's */
+	size_t n_drops;
 };
 
 static struct world world;
@@ -58,6 +60,13 @@ static inline void on_flow(void *ctx, const struct weir_flow_input *input)
 
 	assert_true(w->n_inputs < INPUTS_MAX);
 	w->inputs[w->n_inputs++] = *input;
+}
+
+static inline void on_drop(void *ctx, const struct weir_drop_input *input)
+{
+	struct world *w = ctx;
+
+	w->drops[w->n_drops++ % 256] = *input;
 }
 
 static inline void on_cgroup(void *ctx, const struct weir_cgroup_event *event)
@@ -129,11 +138,13 @@ static inline void capture_start(struct world *w)
 		.udp_idle_ns = IDLE_NS,
 		.on_flow = on_flow,
 		.on_cgroup = on_cgroup,
+		.on_drop = on_drop,
 		.ctx = w,
 	};
 
 	w->n_inputs = 0;
 	w->n_cgroups = 0;
+	w->n_drops = 0;
 	if (weir_capture_new(&opts, &w->capture, &err) < 0)
 		fail_msg("%s", err.text);
 }

@@ -29,6 +29,19 @@ static void decode_cgroup(const char *record)
 	fuzz_check(r < 0 || strlen(event.path) < WEIR_EV_CGROUP_PATH_LEN);
 }
 
+static void decode_drop(const char *record)
+{
+	struct weir_drop_input in;
+	int r = weir_decode_drop(record, &in);
+
+	fuzz_check(r == 0 || r == -EBADMSG);
+	if (r < 0)
+		return;
+	fuzz_check(in.kind <= WEIR_INPUT_CLOSE);
+	fuzz_check(in.packets || in.kind == WEIR_INPUT_CLOSE);
+	fuzz_check(memchr(in.client.comm, '\0', sizeof(in.client.comm)));
+}
+
 static void decode(const void *data, size_t size)
 {
 	_cleanup_free_ char *record = fuzz_copy(data, size);
@@ -41,6 +54,13 @@ static void decode(const void *data, size_t size)
 	case WEIR_EV_CGROUP:
 		fuzz_check(size == sizeof(struct weir_ev_cgroup));
 		decode_cgroup(record);
+		break;
+	case WEIR_EV_DROP:
+		fuzz_check(size == sizeof(struct weir_ev_drop));
+		decode_drop(record);
+		break;
+	case WEIR_EV_PAUSE:
+		fuzz_check(size == sizeof(struct weir_ev_hdr));
 		break;
 	case -EBADMSG:
 		break;

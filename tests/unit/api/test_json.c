@@ -148,6 +148,39 @@ static struct weir_record icmp(void)
 	return record;
 }
 
+/* A connect() that goes on although its SYN was dropped. */
+static struct weir_record dropped(void)
+{
+	struct weir_record record = weirt_closed();
+
+	record.flow.state = WEIR_STATE_NOTICE;
+	record.flow.end_reason = WEIR_END_NONE;
+	record.flow.verdict = WEIR_VERDICT_DROPPED;
+	record.flow.established = false;
+	record.flow.connect_latency_us = 0;
+	record.flow.destination = (struct weir_flow_end){ 0 };
+	record.flow.bytes_sent = record.flow.bytes_received = 0;
+	record.flow.packets_sent = record.flow.packets_received = 0;
+	record.flow.retransmits_sent = record.flow.retransmits_received = 0;
+	record.flow.rtt_us = record.flow.rtt_min_us = 0;
+	record.flow.drop = (struct weir_flow_drop){ .packets = 3, .place = 1, .reason = 77 };
+	record.drop_reason = "NETFILTER_DROP";
+	record.drop_reason_desc = "POLICY_DENIED";
+	record.drop_place = "nft_do_chain";
+	return record;
+}
+
+/* The kernel had no name for the reason, and hides its symbols. */
+static struct weir_record dropped_for_no_known_reason(void)
+{
+	struct weir_record record = dropped();
+
+	record.drop_reason = NULL;
+	record.drop_reason_desc = "DROP_REASON_UNKNOWN";
+	record.drop_place = NULL;
+	return record;
+}
+
 static const struct {
 	const char *name;
 	struct weir_record (*make)(void);
@@ -155,6 +188,7 @@ static const struct {
 	{ "closed", closed },	  { "udp_unknown", udp_unknown }, { "found_host", found_host },
 	{ "refused", refused },	  { "largest", largest },	  { "hostile", hostile_strings },
 	{ "lost", lost },	  { "icmp", icmp },
+	{ "dropped", dropped },	  { "dropped_unknown", dropped_for_no_known_reason },
 };
 
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))

@@ -123,6 +123,8 @@ static void decode_type_wrong_frame_is_refused(void **state)
 		{ "version zero", 200, 200, 0, WEIR_EV_FLOW },
 		{ "type zero", 200, 200, WEIR_ABI_VERSION, 0 },
 		{ "unknown type", 200, 200, WEIR_ABI_VERSION, 255 },
+		{ "a flow's length for a drop", 200, 200, WEIR_ABI_VERSION, WEIR_EV_DROP },
+		{ "a flow's length for a pause", 200, 200, WEIR_ABI_VERSION, WEIR_EV_PAUSE },
 		{ "a flow's length for a cgroup", 200, 200, WEIR_ABI_VERSION, WEIR_EV_CGROUP },
 	};
 	char *bytes;
@@ -175,6 +177,92 @@ static void decode_flow_unaligned_is_fine(void **state)
 	assert_int_equal(weir_decode_type(bytes + 1, sizeof(ev)), WEIR_EV_FLOW);
 	assert_int_equal(weir_decode_flow(bytes + 1, &in), 0);
 	assert_int_equal(in.end.cookie, 7);
+}
+
+static struct weir_ev_drop drop_sample(void)
+{
+	struct weir_ev_drop ev = {
+		.hdr = { .len = sizeof(ev),
+			 .version = WEIR_ABI_VERSION,
+			 .type = WEIR_EV_DROP,
+			 .ts_ns = 42 },
+		.key = { .source = { 0xfd, [15] = 1 },
+			 .destination = { 0xfd, [15] = 2 },
+			 .place = 0xffffffff81000010ULL,
+			 .isn = 0xfffffffe,
+			 .reason = 0x20003,
+			 .netns = 9,
+			 .source_port = 65535,
+			 .destination_port = 80,
+			 .protocol = 6,
+			 .tcp_flags = 0x12 },
+		.client = { .cookie = 7,
+			    .cgroup_id = 8,
+			    .opened_ns = 41,
+			    .netns = 10,
+			    .pid = 11,
+			    .asked = { 0xfd, [15] = 3 },
+			    .comm = "curl" },
+		.packets = 1ULL << 40,
+		.asked_port = 8080,
+		.kind = WEIR_EV_UPDATE,
+	};
+
+	return ev;
+}
+
+static void decode_drop_every_field_arrives(void **state)
+{
+	struct weir_ev_drop ev = drop_sample();
+	struct weir_drop_input in;
+
+	(void)state;
+	assert_int_equal(weir_decode_type(&ev, sizeof(ev)), WEIR_EV_DROP);
+	assert_int_equal(weir_decode_drop(&ev, &in), 0);
+	assert_int_equal(in.kind, WEIR_INPUT_UPDATE);
+	assert_int_equal(in.protocol, 6);
+	assert_int_equal(in.tcp_flags, 0x12);
+	assert_int_equal(in.time_ns, 42);
+	assert_memory_equal(in.source.bytes, ev.key.source, 16);
+	assert_memory_equal(in.destination.bytes, ev.key.destination, 16);
+	assert_memory_equal(in.asked.bytes, ev.client.asked, 16);
+	assert_int_equal(in.source_port, 65535);
+	assert_int_equal(in.destination_port, 80);
+	assert_int_equal(in.asked_port, 8080);
+	assert_int_equal(in.isn, 0xfffffffe);
+	assert_int_equal(in.netns, 9);
+	assert_int_equal(in.reason, 0x20003);
+	assert_true(in.place == 0xffffffff81000010ULL);
+	assert_true(in.packets == 1ULL << 40);
+	assert_int_equal(in.opened_ns, 41);
+	assert_int_equal(in.client.cookie, 7);
+	assert_int_equal(in.client.cgroup_id, 8);
+	assert_int_equal(in.client.netns, 10);
+	assert_int_equal(in.client.pid, 11);
+	assert_string_equal(in.client.comm, "curl");
+}
+
+static void decode_drop_values_that_do_not_exist_are_refused(void **state)
+{
+	struct weir_drop_input in;
+	struct weir_ev_drop ev;
+
+	(void)state;
+	ev = drop_sample();
+	ev.kind = WEIR_EV_FOUND;
+	assert_int_equal(weir_decode_drop(&ev, &in), -EBADMSG);
+	ev = drop_sample();
+	ev.packets = 0;
+	assert_int_equal(weir_decode_drop(&ev, &in), -EBADMSG);
+	ev.kind = WEIR_EV_CLOSE;
+	assert_int_equal(weir_decode_drop(&ev, &in), 0);
+	ev = drop_sample();
+	ev.key.protocol = 1;
+	assert_int_equal(weir_decode_drop(&ev, &in), -EBADMSG);
+	ev = drop_sample();
+	memset(ev.client.comm, 'x', sizeof(ev.client.comm));
+	assert_int_equal(weir_decode_drop(&ev, &in), 0);
+	assert_int_equal(strlen(in.client.comm), WEIR_COMM_MAX - 1);
 }
 
 static void decode_cgroup_path_arrives(void **state)
@@ -252,6 +340,8 @@ int main(void)
 		cmocka_unit_test(decode_type_wrong_frame_is_refused),
 		cmocka_unit_test(decode_flow_values_that_do_not_exist_are_refused),
 		cmocka_unit_test(decode_flow_unaligned_is_fine),
+		cmocka_unit_test(decode_drop_every_field_arrives),
+		cmocka_unit_test(decode_drop_values_that_do_not_exist_are_refused),
 		cmocka_unit_test(decode_cgroup_path_arrives),
 		cmocka_unit_test(decode_random_bytes_never_crash),
 	};

@@ -327,7 +327,7 @@ static void failed_connect_is_one_record_at_once(void **state)
 		in.established = false;
 		in.established_ns = 0;
 		in.isn_remote = 0;
-		in.opened_ns += i;  /* one socket that tries again and again */
+		in.isn_local += (uint32_t)i;  /* one socket that tries again and again */
 		in.end_reason = cases[i].reason;
 		weirt_put(&bench, &in);
 		assert_int_equal(bench.count, i + 1);

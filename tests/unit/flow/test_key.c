@@ -37,21 +37,39 @@ static void tcp_id_is_fixed_for_all_time(void **state)
 	assert_true(key_of(&client).id == 0x1b69945a3c48be1cULL);
 }
 
-static void tcp_without_peers_isn_is_named_by_its_socket(void **state)
+static void tcp_without_peers_isn_is_named_by_its_syn(void **state)
+{
+	struct weir_flow_input failed = weirt_tcp(WEIR_ROLE_CLIENT, WEIR_INPUT_CLOSE, 1);
+	struct weir_key a;
+
+	failed.established = false;
+	failed.isn_remote = 0;
+	a = key_of(&failed);
+	assert_int_equal(a.kind, WEIR_KEY_SOCKET);
+	assert_true(a.id ==
+		    weir_key_attempt_id(failed.isn_local, &failed.local, failed.local_port));
+	failed.opened_ns++;
+	failed.remote_port++;
+	assert_true(key_of(&failed).id == a.id);
+	failed.isn_local++;
+	assert_true(key_of(&failed).id != a.id);
+	failed.established = true;
+	assert_int_equal(key_of(&failed).kind, WEIR_KEY_ISN);
+}
+
+static void tcp_without_any_isn_is_named_by_its_socket(void **state)
 {
 	struct weir_flow_input failed = weirt_tcp(WEIR_ROLE_CLIENT, WEIR_INPUT_CLOSE, 1);
 	struct weir_key a, b;
 
 	failed.established = false;
-	failed.isn_remote = 0;
+	failed.isn_local = failed.isn_remote = 0;
 	a = key_of(&failed);
 	assert_int_equal(a.kind, WEIR_KEY_SOCKET);
 	failed.opened_ns++;
 	b = key_of(&failed);
 	assert_true(a.id != b.id);
 	failed.established = true;
-	assert_int_equal(key_of(&failed).kind, WEIR_KEY_ISN);
-	failed.isn_local = 0;
 	assert_int_equal(key_of(&failed).kind, WEIR_KEY_SOCKET);
 }
 
@@ -109,7 +127,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_both_ends_have_one_id_whatever_role_and_addresses),
 		cmocka_unit_test(tcp_id_is_fixed_for_all_time),
-		cmocka_unit_test(tcp_without_peers_isn_is_named_by_its_socket),
+		cmocka_unit_test(tcp_without_peers_isn_is_named_by_its_syn),
+		cmocka_unit_test(tcp_without_any_isn_is_named_by_its_socket),
 		cmocka_unit_test(udp_both_ends_have_one_hash_through_the_backend),
 		cmocka_unit_test(udp_on_loopback_the_namespace_is_part_of_the_key),
 		cmocka_unit_test(exchange_id_each_part_changes_it),

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * What the kernel drops, with its own word why and where. Told are packets that decide what becomes
+ * of a connection: a TCP handshake's, and every datagram. Runs only when something is dropped.
+ */
+#include "bpf/conns.bpf.h"
+#include "bpf/drop.bpf.h"
+#include "bpf/packet.bpf.h"
+
+#define PACKET_HOST 0     /* include/uapi/linux/if_packet.h */
+#define PACKET_OUTGOING 4
+
+static long load_from_skb(void *ctx, __u32 off, void *dst, __u32 len)
+{
+	struct sk_buff *skb = ctx;
+
+	return bpf_probe_read_kernel(dst, len, skb->head + skb->network_header + off);
+}
+
+/* Freed because its work is done, or because it was for another host: nothing was dropped. */
+static __always_inline bool is_harmless(struct sk_buff *skb, __u32 reason)
+{
+	__u8 type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
+
+	if (!reason)
+		return true;
+	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_CONSUMED) &&
+	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
+		return true;
+	return type != PACKET_HOST && type != PACKET_OUTGOING;
+}
+
+static __always_inline __u32 netns_of(struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+	struct sock *sk;
+
+	/* On its way into a UDP socket's queue it has other things there: not a pointer. */
+	if (dev && dev->nd_net.net)
+		return dev->nd_net.net->net_cookie;
+	sk = skb->sk;
+	return sk ? sk->__sk_common.skc_net.net->net_cookie : 0;
+}
+
+static __always_inline __u64 segments_of(struct sk_buff *skb)
+{
+	struct skb_shared_info *shared = (struct skb_shared_info *)(skb->head + skb->end);
+	__u16 segments = BPF_CORE_READ(shared, gso_segs);
+
+	return segments > 1 ? segments : 1;
+}
+
+/* Does the packet decide what becomes of a connection, and of which. */
+static __always_inline bool decides(const struct packet *packet, struct weir_ev_drop_key *key)
+{
+	if (packet->flags & PACKET_FRAGMENT)
+		return false;
+	if (packet->protocol == IPPROTO_UDP)
+		return true;
+	if (packet->protocol != IPPROTO_TCP || !(packet->tcp_flags & PACKET_TCP_SYN))
+		return false;
+	/* A SYN-ACK acknowledges the client's SYN, which takes one number. */
+	key->isn = packet->tcp_flags & PACKET_TCP_ACK ? packet->ack - 1 : packet->seq;
+	return true;
+}
+
+static __always_inline void name_client(struct weir_ev_drop *ev)
+{
+	const struct tcp_conn *conn;
+
+	if (ev->key.protocol != IPPROTO_TCP)
+		return;
+	conn = tcp_conn_of_syn(ev->key.isn);
+	if (!conn)
+		return;
+	ev->client.cookie = conn->cookie;
+	ev->client.cgroup_id = conn->cgroup_id;
+	ev->client.opened_ns = conn->opened_ns;
+	ev->client.netns = conn->netns;
+	ev->client.pid = conn->pid;
+	addr_copy(ev->client.asked, conn->asked);
+	copy16(ev->client.comm, conn->comm);
+	ev->asked_port = conn->asked_port;
+	/* It may have become another's meanwhile: the kernel tells of the other then, and of none here. */
+	if (!tcp_conn_is(conn, ev->client.cookie) || conn->isn_local != ev->key.isn) {
+		__builtin_memset(&ev->client, 0, sizeof(ev->client));
+		ev->asked_port = 0;
+	}
+}
+
+static __noinline int tell(const struct weir_ev_drop_key *key, __u8 kind, __u64 packets, __u64 now)
+{
+	struct weir_ev_drop *ev = event_reserve(sizeof(*ev));
+
+	if (!ev)
+		return 0;
+	drop_event_fill(ev, key, kind, packets, now);
+	name_client(ev);
+	event_submit(ev);
+	return 0;
+}
+
+/* A SYN is sent a few times at most, and who gives up wants to know how many were dropped. */
+#define TOLD_SYNS_MAX 8
+
+static __always_inline void count_more(const struct weir_ev_drop_key *key,
+				       struct weir_ev_drop_totals *totals, __u64 packets, __u64 now)
+{
+	__u64 before = __sync_fetch_and_add(&totals->packets, packets);
+
+	totals->last_ns = now;
+	if (key->protocol != IPPROTO_TCP || before >= TOLD_SYNS_MAX)
+		return;
+	__sync_fetch_and_add(&totals->reported, packets);
+	tell(key, WEIR_EV_UPDATE, packets, now);
+}
+
+static __always_inline void count(const struct weir_ev_drop_key *key, __u64 packets)
+{
+	struct weir_ev_drop_totals *totals = bpf_map_lookup_elem(&drops, key);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!totals) {
+		struct weir_ev_drop_totals first = {
+			.first_ns = now,
+			.last_ns = now,
+			.packets = packets,
+			.reported = packets,
+		};
+
+		if (!bpf_map_update_elem(&drops, key, &first, BPF_NOEXIST)) {
+			tell(key, WEIR_EV_OPEN, packets, now);
+			return;
+		}
+		/* Another CPU was first, or the table is full. */
+		totals = bpf_map_lookup_elem(&drops, key);
+	}
+	if (totals)
+		count_more(key, totals, packets, now);
+	else
+		stats_add_lost(lost_drop_table_full);
+}
+
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(packet_dropped, struct sk_buff *skb, void *place, __u32 reason)
+{
+	struct weir_ev_drop_key key = {};
+	struct packet packet = {};
+
+	if (is_harmless(skb, reason) ||
+	    packet_parse_ip(skb, load_from_skb, bpf_ntohs(skb->protocol), &packet) ||
+	    !decides(&packet, &key))
+		return 0;
+	addr_copy(key.source, packet.source);
+	addr_copy(key.destination, packet.destination);
+	key.place = (__u64)place;
+	key.reason = reason;
+	key.netns = netns_of(skb);
+	key.source_port = packet.source_port;
+	key.destination_port = packet.destination_port;
+	key.protocol = packet.protocol;
+	key.tcp_flags = packet.tcp_flags;
+	count(&key, segments_of(skb));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,213 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck source-path=SCRIPTDIR
+# Each row of docs/verdicts.md: a cause made for real, and what the record of the connection that it
+# hits says: verdict, end reason, the kernel's reason and place.
+set -euo pipefail
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/cluster.sh"
+. "$(dirname "$0")/../lib/agent.sh"
+
+[ "$(id -u)" -eq 0 ] || tap_skip_all "needs root"
+cluster_start
+cluster_pod verdict client
+cluster_pod verdict server
+cluster_pod verdict other
+cluster_pod verdict spoofed
+cluster_pod verdict narrow
+cluster_pod verdict shut
+cluster_service verdict web 198.19.0.40 web:TCP:80:8001 -- verdict/server
+agent_start --flow-interval 500ms
+agent_follow "$CLUSTER_DIR/records"
+cluster_serve verdict/server "$TOOLS/tcpload" server :: 8001
+client=${POD_IP4[verdict/client]} other=${POD_IP4[verdict/other]} narrow=${POD_IP4[verdict/narrow]}
+server=${POD_IP4[verdict/server]} server6=${POD_IP6[verdict/server]} spoofed=${POD_IP4[verdict/spoofed]}
+shut=${POD_IP4[verdict/shut]}
+
+in_pod() {
+	nsenter --net="/run/netns/${POD_NETNS[verdict/$1]}" "${@:2}"
+}
+
+in_pod client sysctl -q -w net.ipv4.tcp_syn_retries=1
+
+# try PORT ADDRESS TARGETPORT [SECONDS]: a connect() from PORT; given up after 1.5 s.
+try() {
+	cluster_run verdict/client python3 - "$@" <<- 'PY'
+		import errno, select, socket, sys
+		s = socket.socket(socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET)
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		s.bind(("", int(sys.argv[1])))
+		s.setblocking(False)
+		error = s.connect_ex((sys.argv[2], int(sys.argv[3])))
+		if error == errno.EINPROGRESS:
+		    if not select.select([], [s], [], float((sys.argv[4:] or ["1.5"])[0]))[1]:
+		        sys.exit(0)
+		    error = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+		if not error:
+		    s.setblocking(True)
+		    s.send(b"x")
+	PY
+}
+
+# send PORT ADDRESS TARGETPORT [COUNT [SIZE]]: datagrams from PORT with the don't-fragment bit.
+send() {
+	cluster_run verdict/client python3 - "$@" <<- 'PY'
+		import socket, sys
+		count, size = (list(map(int, sys.argv[4:])) + [1, 100][len(sys.argv) - 4:])[:2]
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.setsockopt(socket.IPPROTO_IP, 10, 3)  # IP_MTU_DISCOVER, IP_PMTUDISC_PROBE
+		s.bind(("", int(sys.argv[1])))
+		s.settimeout(0.5)
+		try:
+		    for _ in range(count):
+		        s.sendto(b"x" * size, (sys.argv[2], int(sys.argv[3])))
+		    s.recvfrom(1)
+		except OSError:
+		    pass
+	PY
+}
+
+# reset PORT ADDRESS TARGETPORT: established, and then reset by the client.
+reset() {
+	cluster_run verdict/client python3 - "$@" <<- 'PY'
+		import socket, struct, sys
+		s = socket.create_connection((sys.argv[2], int(sys.argv[3])), 5, ("", int(sys.argv[1])))
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+		s.close()
+	PY
+}
+
+# rule POD|node HOOK RULE...: an nftables rule in the pod's network or the node's.
+rule() {
+	local where=$1 hook=$2 in=(cluster_in_router)
+	[ "$where" = node ] || in=(in_pod "$where")
+	"${in[@]}" nft "add table inet verdicts
+		add chain inet verdicts $hook { type filter hook $hook priority 0; }
+		add rule inet verdicts $hook ${*:3}"
+}
+
+# Servers in the pod other: one that resets, one whose backlog is full, one that never reads.
+cluster_spawn verdict/other python3 - > "$CLUSTER_DIR/other" <<- 'PY'
+	import socket, struct, time
+	resets, full, deaf = (socket.socket(type=t) for t in
+	                      (socket.SOCK_STREAM, socket.SOCK_STREAM, socket.SOCK_DGRAM))
+	resets.bind(("", 9021))
+	resets.listen()
+	full.bind(("", 9022))
+	full.listen(0)
+	deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+	deaf.bind(("", 9023))
+	waiting = [socket.create_connection(("127.0.0.1", 9022)) for _ in range(1)]
+	print("ready", flush=True)
+	while True:
+	    s, _ = resets.accept()
+	    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+	    s.recv(1)
+	    s.close()
+PY
+cluster_wait 10 grep -q ready "$CLUSTER_DIR/other"
+
+rule client output tcp dport 9001 drop
+rule node forward tcp dport 9002 drop
+rule server input tcp dport 9003 drop
+rule node input tcp dport 9004 drop
+rule node forward tcp dport 9005 reject
+rule node forward tcp dport 9006 reject with tcp reset
+rule server output tcp sport 8001 tcp dport 31007 drop
+rule node forward udp dport 9008 drop
+rule client output tcp dport 9010 ip ttl set 1
+rule client output udp dport 9011 ip ttl set 1
+rule node forward ip daddr 198.19.0.41 reject
+cluster_in_router ip route add blackhole 203.0.113.0/28
+cluster_in_router ip route add unreachable 203.0.113.16/28
+cluster_in_router ip route add prohibit 203.0.113.32/28
+# Who asks for the address is dropped as well, so it is told.
+cluster_in_router ip neigh replace "$shut" dev br0 nud permanent lladdr \
+	"$(in_pod shut cat /sys/class/net/eth0/address)"
+cluster_in_router tc qdisc add dev "${POD_LINK[verdict/shut]}" root blackhole
+# What comes to spoofed from client would be answered another way: a spoofed address, for all it knows.
+in_pod spoofed ip link add elsewhere type bridge
+in_pod spoofed ip link set elsewhere up
+in_pod spoofed ip route add "$client/32" dev elsewhere
+in_pod spoofed sysctl -q -w net.ipv4.conf.all.rp_filter=1
+cluster_in_router ip route add "$narrow/32" dev br0 mtu lock 1000
+# Three questions who has an address, and nobody answers.
+cluster_in_router sysctl -q -w net.ipv4.neigh.br0.retrans_time_ms=100
+
+try 31001 "$server" 9001
+try 31002 "$server" 9002
+try 31003 "$server" 9003
+try 31004 "$CLUSTER_GATEWAY4" 9004
+try 31005 "$server" 9005
+try 31006 "$server" 9006
+try 31007 "$server" 8001
+send 31008 "$server" 9008 50
+try 31009 "$spoofed" 80
+try 31010 "$server" 9010
+send 31011 "$server" 9011
+try 31012 "$server" 9012
+try 31013 "$server6" 9013
+send 31014 "$server" 9014
+try 31015 203.0.113.1 80
+try 31016 203.0.113.17 80
+try 31017 203.0.113.33 80
+try 31018 198.18.200.1 80 5
+try 31019 198.19.0.41 80
+try 31020 198.19.0.40 80
+try 31021 "$other" 9021
+try 31022 "$other" 9022
+send 31023 "$other" 9023 200 1000
+try 31024 "$shut" 9024
+send 31025 "$narrow" 9025 1 1400
+reset 31026 "$server" 8001
+settle "$CLUSTER_DIR/records" 26 20
+
+# verdict CAUSE PORT VERDICT END [REASON PLACE PACKETS]: of the one CLOSED record from PORT, which
+# names both ends where they have a name.
+verdict() {
+	local got
+	got=$(jq -r --argjson port "$2" --arg packets "${7:--}" '.flow |
+		select((.l4.TCP // .l4.UDP).source_port == $port and .connection.state == "CLOSED") |
+		[.verdict // "UNKNOWN", .connection.end_reason, .drop.reason // "-",
+		 .drop.place // "-", if $packets == "some" and .drop.packets then "some"
+		 else .drop.packets // "-" end, .source.pod_name] | join(" ")' \
+		"$CLUSTER_DIR/records")
+	echo "want $3 $4 ${5:--} ${6:--} ${7:--} client, got: $got"
+	jq -c --argjson port "$2" '.flow | select((.l4.TCP // .l4.UDP).source_port == $port)' \
+		"$CLUSTER_DIR/records"
+	[ "$got" = "$3 $4 ${5:--} ${6:--} ${7:--} client" ]
+}
+
+nft=nft_do_chain
+row() {
+	tap_check "$1" verdict "$@"
+}
+row "dropped in its own output" 31001 DROPPED ABORTED NETFILTER_DROP $nft 2
+row "dropped by the node, forwarding" 31002 DROPPED ABORTED NETFILTER_DROP $nft 2
+row "dropped in the server's input" 31003 DROPPED ABORTED NETFILTER_DROP $nft 2
+row "dropped in the node's input" 31004 DROPPED ABORTED NETFILTER_DROP $nft 2
+row "rejected by ICMP" 31005 DROPPED REFUSED NETFILTER_DROP $nft 1
+row "rejected by RST" 31006 DROPPED REFUSED NETFILTER_DROP $nft 1
+row "the answer dropped in the server's output" 31007 DROPPED ABORTED NETFILTER_DROP $nft 3
+row "datagrams dropped by the node" 31008 DROPPED SOCKET_CLOSED NETFILTER_DROP $nft 50
+row "spoofed, as reverse path filtering sees it" 31009 DROPPED ABORTED IP_RPFILTER ip_rcv_finish_core 2
+row "TTL exceeded" 31010 DROPPED UNREACHABLE IP_INHDR ip_forward 1
+row "TTL exceeded, a datagram" 31011 DROPPED SOCKET_CLOSED IP_INHDR ip_forward 1
+row "no listener" 31012 DROPPED REFUSED NO_SOCKET tcp_v4_rcv 1
+row "no listener, IPv6" 31013 DROPPED REFUSED NO_SOCKET tcp_v6_rcv 1
+row "no listener, a datagram" 31014 DROPPED SOCKET_CLOSED NO_SOCKET __udp4_lib_rcv 1
+row "blackhole route" 31015 DROPPED ABORTED NOT_SPECIFIED ip_error 2
+row "unreachable route" 31016 DROPPED UNREACHABLE NOT_SPECIFIED ip_error 1
+row "prohibited route" 31017 DROPPED UNREACHABLE NOT_SPECIFIED ip_error 1
+row "no such neighbour" 31018 DROPPED UNREACHABLE NEIGH_FAILED neigh_invalidate 1
+row "a Service without endpoints" 31019 DROPPED REFUSED NETFILTER_DROP $nft 1
+row "nothing in the way, through a Service" 31020 FORWARDED FIN
+row "reset by the server" 31021 FORWARDED RST
+row "backlog full, of which the kernel says nothing" 31022 UNKNOWN ABORTED
+row "receive buffer full" 31023 FORWARDED SOCKET_CLOSED SOCKET_RCVBUFF udp_queue_rcv_one_skb some
+row "dropped by the queue of its link" 31024 DROPPED ABORTED QDISC_DROP __dev_queue_xmit 2
+row "too big, with don't-fragment" 31025 DROPPED SOCKET_CLOSED PKT_TOO_BIG ip_forward 1
+row "reset by the client" 31026 FORWARDED RST
+tap_check "no loss" agent_check_no_loss
+tap_check "seen = delivered + losses" agent_check_balance
+tap_done
