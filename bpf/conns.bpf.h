@@ -14,7 +14,7 @@ enum tcp_conn_flag {
 	CONN_ESTABLISHED = 1 << 1,
 	CONN_RESET_SENT = 1 << 2,
 	CONN_RESET_RECEIVED = 1 << 3,
-	CONN_TOLD = 1 << 4, /* its opening */
+	CONN_PEER_HERE = 1 << 4, /* the other end has a socket on this node, too */
 };
 
 struct tcp_conn {

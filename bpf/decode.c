@@ -82,6 +82,7 @@ int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 	in->end_reason = (enum weir_end_reason)record->ev.end_reason;
 	in->protocol = record->ev.protocol;
 	in->established = record->ev.hdr.flags & WEIR_EV_ESTABLISHED;
+	in->peer_here = record->ev.hdr.flags & WEIR_EV_PEER_HERE;
 	in->time_ns = record->ev.hdr.ts_ns;
 	in->opened_ns = record->ev.opened_ns;
 	in->established_ns = record->ev.established_ns;

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "bpf/drop_names.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,8 @@
 /* The kernel's own limit is 512 for the sake of Rust; nothing of C comes near to this. */
 #define PLACE_NAME_MAX 127
 /*
- * kallsyms has no ends. The last function of a module would reach to the next module, and be named for
- * what is gone from between them; the longest function of a distribution's kernel has 21 kB.
+ * kallsyms does not say where a function ends. The last of a module would reach to the next module,
+ * and give its name to what has gone from between them. The longest of 60000 functions had 21 kB.
  */
 #define FUNCTION_MAX (64U << 10)
 
@@ -84,7 +85,7 @@ static const struct {
 	{ "IPV6DISABLED", "UNSUPPORTED_L3_PROTOCOL" },
 	{ "IP_NOPROTO", "UNKNOWN_L4_PROTOCOL" },
 	{ "IP_OUTNOROUTES", "FIB_LOOKUP_FAILED" },
-	/* No route on from here, or one that says unreachable, as CNIs set for addresses of no pod. */
+	/* Sent to a host that has no route for it, or that does not forward what is not its own. */
 	{ "IP_INNOROUTES", "STALE_OR_UNROUTABLE_IP" },
 	{ "IP_INADDRERRORS", "STALE_OR_UNROUTABLE_IP" },
 	/* There is a route, but nobody at its end answers to that address: mostly a pod that is gone. */
@@ -133,7 +134,7 @@ static bool is_identifier(const char *name)
 /* The enumerators that only count the others, or begin them, are no reasons. */
 static bool is_reason(const char *name)
 {
-	return is_identifier(name) && name[0] != '_' && strcmp(name, "SKB_DROP_REASON_MAX") != 0 &&
+	return name[0] != '_' && strcmp(name, "SKB_DROP_REASON_MAX") != 0 &&
 	       strcmp(name, "OVS_DROP_MAX") != 0;
 }
 
@@ -152,8 +153,11 @@ static const char *without_prefix(const char *name)
 
 static void put_reason(struct weir_drop_names *names, uint32_t value, const char *name)
 {
-	struct reason *reason = &names->reasons[names->n_reasons++];
+	struct reason *reason;
 
+	if (!is_identifier(name))
+		return;
+	reason = &names->reasons[names->n_reasons++];
 	reason->value = value;
 	reason->name = (uint32_t)names->text.len;
 	reason->hubble = hubble_of(name);
@@ -249,6 +253,8 @@ int weir_drop_names_new_from(const char *btf_path, const char *kallsyms_path,
 	if (!names->kallsyms_path)
 		return -ENOMEM;
 	r = read_btf(names, btf_path);
+	/* libbpf has two copies of BTF on the heap, and the heap may stay as large as it has been. */
+	(void)malloc_trim(0);
 	if (r < 0)
 		return r;
 	if (names->n_reasons)
@@ -318,7 +324,7 @@ struct scan {
 	uint64_t other;      /* nearest at or below that is no function */
 	uint64_t next;       /* nearest above, whatever it is */
 	uint64_t last;       /* of the line before */
-	bool in_order;       /* so far */
+	bool in_order;       /* so far, and the kernel's own */
 	bool done;
 	char name[PLACE_NAME_MAX + 1];
 };

@@ -5,18 +5,18 @@
 #include <stdint.h>
 
 /**
- * struct weir_drop_names - names for what the tracepoint skb:kfree_skb tells in numbers: why a packet
- * was dropped, and where in the kernel's code.
+ * struct weir_drop_names - names for what the tracepoint skb:kfree_skb tells in numbers: why a
+ * packet was dropped, and where in the kernel's code.
  *
  * The numbers mean something else on every kernel, so all names are the running kernel's own.
  *
- * Shape:  some 20 KiB, and at most WEIR_DROP_PLACES_MAX names of functions. Neither BTF nor kallsyms
- *         is kept: as a table of addresses alone, kallsyms of 120000 functions has 480 kB. It is read
- *         again for each function that is not yet known, up to the one after it.
- * Cost:   weir_drop_names_new() 15 ms, and 11 MB that are given back (BTF of 5.5 MB). A reason's name
- *         20 ns; a known place 8 to 200 ns. A function that is not yet known blocks for 20 to 80 ms,
- *         of networking 50 to 65 ms, of which the kernel takes all but some 5 ms to write the list
- *         (6.18, 122000 symbols).
+ * Shape:  some 20 KiB, and at most WEIR_DROP_PLACES_MAX names of functions. Neither BTF nor
+ *         kallsyms is kept: as a table of addresses alone, kallsyms of 120000 functions has 480 kB.
+ *         It is read again for each function that is not yet known, up to the one after it.
+ * Cost:   weir_drop_names_new() 15 to 20 ms, and 11 MB that are given back (BTF of 5.5 MB). A name
+ *         of a reason 20 ns; a known place 8 to 200 ns. A function that is not yet known blocks for
+ *         20 to 90 ms, one of networking for 50 to 80 ms, most of which the kernel takes to write
+ *         the list (6.18, 122000 symbols).
  * Source: kernel include/net/dropreason-core.h, include/net/dropreason.h, kernel/kallsyms.c.
  */
 struct weir_drop_names;
@@ -44,9 +44,10 @@ int weir_drop_names_new_from(const char *btf_path, const char *kallsyms_path,
 void weir_drop_names_free(struct weir_drop_names **names);
 
 /**
- * weir_drop_names_reason() - "NO_SOCKET", "NETFILTER_DROP": as BTF spells it, without SKB_DROP_REASON_.
+ * weir_drop_names_reason() - "NO_SOCKET", "NETFILTER_DROP": a reason's name.
  *
- * SKB_CONSUMED is "CONSUMED"; what a subsystem has is as it is there, "OVS_DROP_METER".
+ * As BTF spells it, without SKB_DROP_REASON_; SKB_CONSUMED is "CONSUMED". What a subsystem has is
+ * as it is there, "OVS_DROP_METER".
  * Owner:  borrowed, as long as @names lives.
  * Errors: NULL for a number that is no reason on this kernel.
  */
@@ -63,8 +64,8 @@ const char *weir_drop_names_hubble(const struct weir_drop_names *names, uint32_t
 /**
  * weir_drop_names_place() - "nf_hook_slow" for an address of its code.
  *
- * Without what the compiler appends (".isra.0", ".cold"). Once WEIR_DROP_PLACES_MAX places are kept no
- * other gets a name: to forget one would be to read kallsyms again and again. A place that was
+ * Without what the compiler appends (".isra.0", ".cold"). Once WEIR_DROP_PLACES_MAX places are kept
+ * no other gets a name: to forget one would be to read kallsyms again and again. A place that was
  * found is kept although its module may go, and another come there.
  * Owner:  borrowed, as long as @names lives.
  * Errors: NULL when it is not known: kallsyms hides addresses (kptr_restrict, no CAP_SYSLOG), which

@@ -213,6 +213,18 @@ static __always_inline struct listener *listener_of(const struct tcp_conn *conn,
 	return bpf_map_lookup_elem(&listeners, &key);
 }
 
+/* Openings are told by a timer that can be late on a busy CPU. Until then each end says with its own
+ * close that another is to come. */
+static __always_inline void peer_found(struct tcp_conn *server)
+{
+	struct tcp_conn *client = tcp_conn_of_syn(server->isn_remote);
+
+	if (!client)
+		return;
+	__sync_fetch_and_or(&client->flags, CONN_PEER_HERE);
+	server->flags |= CONN_PEER_HERE;
+}
+
 static __always_inline void accepted(__u64 cookie, struct tcp_sock *tp)
 {
 	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
@@ -231,13 +243,11 @@ static __always_inline void accepted(__u64 cookie, struct tcp_sock *tp)
 		conn.pid = listener->pid;
 		copy16(conn.comm, listener->comm);
 	}
-	if (!tcp_conn_add(&conn)) {
+	peer_found(&conn);
+	if (tcp_conn_add(&conn))
+		young_opened(cookie, conn.established_ns);
+	else
 		stats_add_lost(lost_tcp_table_full);
-		return;
-	}
-	/* At once: what is known of the client's end alone, when that closes, does not wait for long. */
-	young_opened(cookie, conn.established_ns);
-	young_tell_open(cookie);
 }
 
 static __always_inline void listening(__u64 cookie, struct tcp_sock *tp)

@@ -192,6 +192,8 @@ static __always_inline void tcp_event_fill(struct weir_ev_flow *ev, __u64 cookie
 	ev->rx_bytes = 0;
 	if (conn->flags & CONN_ESTABLISHED) {
 		ev->hdr.flags = WEIR_EV_ESTABLISHED;
+		if (conn->flags & CONN_PEER_HERE)
+			ev->hdr.flags |= WEIR_EV_PEER_HERE;
 		ev->tx_bytes = tcp_tx_bytes(conn, view);
 		ev->rx_bytes = tcp_rx_bytes(view);
 	}

@@ -51,6 +51,7 @@ enum weir_ev_end {
 
 enum weir_ev_flag {
 	WEIR_EV_ESTABLISHED = 1 << 0, /* TCP: the handshake was completed */
+	WEIR_EV_PEER_HERE = 1 << 1,   /* TCP: the other end has a socket on this node */
 };
 
 #define WEIR_EV_PAUSE_ENTRIES 32

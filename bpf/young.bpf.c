@@ -50,7 +50,6 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
 		return false;
 	conn->reported_tx = ev->tx_bytes;
 	conn->reported_rx = ev->rx_bytes;
-	conn->flags |= CONN_TOLD;
 	return true;
 }
 
@@ -61,11 +60,8 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
  */
 __noinline int young_tell_open(__u64 cookie)
 {
-	struct tcp_conn *conn = tcp_conn_lookup(cookie);
 	struct weir_ev_flow *ev;
 
-	if (!conn || (conn->flags & CONN_TOLD))
-		return 0;
 	ev = bpf_ringbuf_reserve(&events, sizeof(*ev), 0);
 	if (!ev) {
 		stats_add_lost(lost_ringbuf_full);

@@ -12,7 +12,4 @@
 /* A connection in tcp_conns or young_conns is established: tell its opening, now or later. */
 int young_opened(__u64 cookie, __u64 established_ns);
 
-/* Tell the opening now. */
-int young_tell_open(__u64 cookie);
-
 #endif

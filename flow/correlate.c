@@ -297,17 +297,14 @@ static bool counts_drops(const struct weir_connection *conn)
 }
 
 static void schedule_close(struct weir_correlate *corr, const struct weir_place *place,
-			   enum weir_input_kind kind, uint64_t now_ns)
+			   enum weir_input_kind kind, bool peer_here, uint64_t now_ns)
 {
 	struct weir_connection *conn = place->conn;
 	bool opener_ends = conn->protocol != IPPROTO_TCP && conn->sure;
 
 	if (conn->socket_only || (conn->closed == BOTH && !counts_drops(conn))) {
 		finish(corr, place->index, conn->last_ns, now_ns);
-	} else if (counts_drops(conn)) {
-		if (conn->list != LIST_CLOSE)
-			put_into(corr, place->index, LIST_CLOSE, now_ns);
-	} else if (conn->known == BOTH && !opener_ends) {
+	} else if (counts_drops(conn) || peer_here || (conn->known == BOTH && !opener_ends)) {
 		if (conn->list != LIST_CLOSE)
 			put_into(corr, place->index, LIST_CLOSE, now_ns);
 	} else if (kind == WEIR_INPUT_CLOSE || conn->list != LIST_JOIN) {
@@ -316,12 +313,12 @@ static void schedule_close(struct weir_correlate *corr, const struct weir_place 
 }
 
 static void schedule(struct weir_correlate *corr, const struct weir_place *place,
-		     enum weir_input_kind kind, uint64_t now_ns)
+		     enum weir_input_kind kind, bool peer_here, uint64_t now_ns)
 {
 	struct weir_connection *conn = place->conn;
 
 	if (weir_connection_closing(conn)) {
-		schedule_close(corr, place, kind, now_ns);
+		schedule_close(corr, place, kind, peer_here, now_ns);
 	} else if (!conn->emitted || conn->dirty) {
 		if (conn->list != LIST_JOIN)
 			put_into(corr, place->index, LIST_JOIN, now_ns);
@@ -347,7 +344,7 @@ void weir_correlate_hold(struct weir_correlate *corr, const struct weir_place *p
 			 enum weir_input_kind kind, uint64_t now_ns)
 {
 	count_held(corr, place);
-	schedule(corr, place, kind, now_ns);
+	schedule(corr, place, kind, false, now_ns);
 }
 
 static void rename_exchange(struct weir_correlate *corr, struct weir_connection *conn, uint64_t id)
@@ -489,7 +486,7 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
 		return r;
 	if (corr->dropped.table.count)
 		weir_correlate_adopt_drop(corr, &place, in, now_ns);
-	schedule(corr, &place, in->kind, now_ns);
+	schedule(corr, &place, in->kind, in->peer_here, now_ns);
 	return 0;
 }
 

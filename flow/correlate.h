@@ -31,8 +31,9 @@
  *           that both ends' rows of one sweep make one record. The first record of a connection
  *           that is older than the agent, or whose OPEN was lost, is ACTIVE too.
  *   CLOSED  exactly once, with the final totals. Both ends known: when both have closed, or
- *           @close_wait_ns after the first. One end known: @join_ns after it closed, because
- *           the other end's first event may still be on its way. A connect() that failed: at
+ *           @close_wait_ns after the first; likewise when one is known and says that the other is
+ *           on this node. Else @join_ns after it closed, because the other end's first event may
+ *           still be on its way. A connect() that failed: at
  *           once. UDP ends with the end that opened the exchange: @join_ns after that closed;
  *           a server's end that goes idle before it does not end it. When datagrams of it were
  *           dropped, @close_wait_ns after, so that the drops are counted to the last.

@@ -102,6 +102,8 @@ struct weir_flow_input {
 	enum weir_end_reason end_reason;  /* of WEIR_INPUT_CLOSE */
 	uint8_t protocol;                 /* IPPROTO_TCP or IPPROTO_UDP */
 	bool established;                 /* TCP: the handshake was completed */
+	bool peer_here;                   /* TCP: the other end has a socket on this node; false:
+					   * not, or not known */
 	uint64_t time_ns;                 /* of the event, taken in the kernel */
 	uint64_t opened_ns;               /* connect() or SYN; 0 when older than the agent */
 	uint64_t established_ns;          /* 0 never or unknown */
