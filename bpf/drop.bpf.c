@@ -10,12 +10,8 @@
 #define PACKET_HOST 0     /* include/uapi/linux/if_packet.h */
 #define PACKET_OUTGOING 4
 
-static long load_from_skb(void *ctx, __u32 off, void *dst, __u32 len)
-{
-	struct sk_buff *skb = ctx;
-
-	return bpf_probe_read_kernel(dst, len, skb->head + skb->network_header + off);
-}
+#define TCP_SYN 0x02 /* RFC 9293, 3.1 */
+#define TCP_ACK 0x10
 
 /* Freed because its work is done, or because it was for another host: nothing was dropped. */
 static __always_inline bool is_harmless(struct sk_buff *skb, __u32 reason)
@@ -50,17 +46,25 @@ static __always_inline __u64 segments_of(struct sk_buff *skb)
 	return segments > 1 ? segments : 1;
 }
 
+__noinline int drop_parse(struct packet_linear *linear, const struct packet_scope *scope,
+			  struct packet *ret)
+{
+	if (!linear || !scope || !ret)
+		return PACKET_NOT_IP;
+	return packet_parse(linear, packet_load_linear, scope, ret);
+}
+
 /* Does the packet decide what becomes of a connection, and of which. */
 static __always_inline bool decides(const struct packet *packet, struct weir_ev_drop_key *key)
 {
-	if (packet->flags & PACKET_FRAGMENT)
+	if (packet->flags & (PACKET_FRAGMENT | PACKET_ROUTED))
 		return false;
 	if (packet->protocol == IPPROTO_UDP)
 		return true;
-	if (packet->protocol != IPPROTO_TCP || !(packet->tcp_flags & PACKET_TCP_SYN))
+	if (packet->protocol != IPPROTO_TCP || !(packet->tcp_flags & TCP_SYN))
 		return false;
 	/* A SYN-ACK acknowledges the client's SYN, which takes one number. */
-	key->isn = packet->tcp_flags & PACKET_TCP_ACK ? packet->ack - 1 : packet->seq;
+	key->isn = packet->tcp_flags & TCP_ACK ? packet->ack - 1 : packet->seq;
 	return true;
 }
 
@@ -144,12 +148,15 @@ static __always_inline void count(const struct weir_ev_drop_key *key, __u64 pack
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(packet_dropped, struct sk_buff *skb, void *place, __u32 reason)
 {
+	struct packet_scope scope = { .limit = PACKET_NO_END };
 	struct weir_ev_drop_key key = {};
+	struct packet_linear linear;
 	struct packet packet = {};
 
-	if (is_harmless(skb, reason) ||
-	    packet_parse_ip(skb, load_from_skb, bpf_ntohs(skb->protocol), &packet) ||
-	    !decides(&packet, &key))
+	if (is_harmless(skb, reason) || !packet_linear_init(&linear, skb))
+		return 0;
+	scope.ethertype = bpf_ntohs(skb->protocol);
+	if (drop_parse(&linear, &scope, &packet) || !decides(&packet, &key))
 		return 0;
 	addr_copy(key.source, packet.source);
 	addr_copy(key.destination, packet.destination);

@@ -48,6 +48,7 @@ struct sk_buff {
 	__u8 pkt_type : 3;
 	__be16 protocol;
 	__u16 network_header;
+	__u32 tail;
 	__u32 end;
 	unsigned char *head;
 };

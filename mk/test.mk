@@ -14,6 +14,20 @@ $(BUILD)/tests/%: tests/%.c $(ARCHIVES)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Werror=unused-function $(LDFLAGS) -o $@ $< $(ARCHIVES) \
 		$(LDLIBS) -lcmocka
 
+# Programs of a test alone, each with a skeleton of its own.
+$(BUILD)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c
+	$(say) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+	$(Q)llvm-strip -g $@
+
+$(BUILD)/tests/bpf/%.skel.h: $(BUILD)/tests/bpf/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+.SECONDARY: $(BUILD)/tests/bpf/packet_run.bpf.o
+$(BUILD)/tests/bpf/test_packet: $(BUILD)/tests/bpf/packet_run.skel.h
+
 # cmd/ has no archive: its tests are linked with all of cmd/weir but its main.
 CMD_TEST_OBJECTS := $(CMD_OBJECTS) $(filter-out %/main.o,$(call objects,cmd/weir))
 $(BUILD)/tests/unit/cmd/%: tests/unit/cmd/%.c $(CMD_TEST_OBJECTS) $(ARCHIVES)
