@@ -13,15 +13,18 @@
 #define TCP_SYN 0x02 /* RFC 9293, 3.1 */
 #define TCP_ACK 0x10
 
-/* Freed because its work is done, or because it was for another host: nothing was dropped. */
+#define REASON_IS(reason, name)                                    \
+	(bpf_core_enum_value_exists(enum skb_drop_reason, name) && \
+	 (reason) == bpf_core_enum_value(enum skb_drop_reason, name))
+
+/* Freed because its work is done, or with the queue of a socket that nobody reads any more (the FIN
+ * of every second connection), or because it was for another host: nothing was dropped. */
 static __always_inline bool is_harmless(struct sk_buff *skb, __u32 reason)
 {
 	__u8 type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
 
-	if (!reason)
-		return true;
-	if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_CONSUMED) &&
-	    reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
+	if (!reason || REASON_IS(reason, SKB_CONSUMED) ||
+	    REASON_IS(reason, SKB_DROP_REASON_QUEUE_PURGE))
 		return true;
 	return type != PACKET_HOST && type != PACKET_OUTGOING;
 }

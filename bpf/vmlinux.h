@@ -60,6 +60,7 @@ struct skb_shared_info {
 enum skb_drop_reason {
 	SKB_NOT_DROPPED_YET,
 	SKB_CONSUMED,
+	SKB_DROP_REASON_QUEUE_PURGE,
 };
 
 struct sock_extended_err {

@@ -91,7 +91,7 @@ struct weir_correlate_stats {
 	uint64_t pending;    /* held; not in a record yet */
 	uint64_t absorbed;   /* of @delivered: of ends whose connection had its CLOSED record, and
 			      * of TCP sockets that are still connecting */
-	uint64_t evicted;    /* connections that had to make room */
+	uint64_t evicted;    /* connections, or what was dropped of one, that had to make room */
 	uint64_t joined;     /* connections whose second end was found */
 	uint64_t collisions; /* ends kept apart although their key was taken */
 	uint64_t resynced;   /* ends closed by a resync: their CLOSE was lost */
@@ -128,7 +128,8 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
  * dropped, too; when it never becomes one, CLOSED has the verdict DROPPED. A connect() that succeeds
  * later has another id than its notices.
  *
- * Shape:  16,384 connections at most; the one of which nothing was dropped for longest makes room.
+ * Shape:  16,384 connections at most; the one of which nothing was dropped for longest makes room,
+ *         and its later records do not say what was dropped. Counted as evicted.
  * Errors: -ENOSPC as weir_correlate_input().
  */
 int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_input *in,

@@ -156,6 +156,7 @@ static void make_room(struct weir_correlate *corr, uint64_t now_ns)
 		return;
 	if (!corr->dropped.told.head)
 		tell(corr, corr->dropped.waiting.head, now_ns);
+	corr->stats.evicted++;
 	weir_dropped_remove(&corr->dropped, corr->dropped.told.head);
 }
 

@@ -216,13 +216,22 @@ static void put_verdict(const struct weir_printer *p, const struct weir_view *vi
 	put_colored(p, verdict_color(view->verdict), view->verdict, out);
 }
 
-static void put_totals(const struct weir_view_connection *c, struct weir_buf *out)
+/* A connect() that was never answered sent nothing, which goes without saying. */
+static bool carried(const struct weir_view *view)
 {
+	const struct weir_view_connection *c = &view->connection;
+
+	return c->established || c->bytes_sent || c->bytes_received ||
+	       (c->packets_sent && strcmp(view->protocol, "TCP"));
+}
+
+static void put_totals(const struct weir_view *view, struct weir_buf *out)
+{
+	const struct weir_view_connection *c = &view->connection;
 	uint64_t retransmits = c->retransmits_sent + c->retransmits_received;
 	const char *separator = "; ";
 
-	if (strcmp(c->state, "OPEN") &&
-	    (c->established || c->bytes_sent || c->bytes_received || c->packets_sent)) {
+	if (strcmp(c->state, "OPEN") && carried(view)) {
 		weir_buf_puts(out, "; sent ");
 		weir_format_bytes(out, c->bytes_sent);
 		weir_buf_puts(out, ", received ");
@@ -289,7 +298,7 @@ static void put_summary(const struct weir_printer *p, const struct weir_view *vi
 		weir_buf_putc(out, ' ');
 		weir_format_text(out, c->start_reason);
 	}
-	put_totals(c, out);
+	put_totals(view, out);
 	put_drop(view, out);
 }
 

@@ -20,6 +20,11 @@ def name_of(end, address):
     return reserved[0] if reserved else address
 
 
+def verdict_of(flow):
+    verdict = flow.get("verdict", "UNKNOWN")
+    return f'{verdict} {flow.get("drop", {}).get("reason", "")}' if verdict == "DROPPED" else verdict
+
+
 def read(path):
     groups = collections.defaultdict(lambda: [0, 0])
     for line in open(path, encoding="utf-8"):
@@ -33,7 +38,7 @@ def read(path):
                         name_of(flow.get("destination", {}), flow["IP"]["destination"]),
                         f'{service["namespace"]}/{service["name"]}' if service.get("name") else "-",
                         f'{protocol}/{ports.get("destination_port", 0)}',
-                        flow.get("verdict", "UNKNOWN"), c.get("end_reason", ""))]
+                        verdict_of(flow), c.get("end_reason", ""))]
         group[0] += 1
         group[1] += int(c.get("bytes_sent", 0)) + int(c.get("bytes_received", 0))
     return groups

@@ -386,6 +386,7 @@ static void more_than_there_is_room_for_are_all_told(void **state)
 	stats = weirt_stats(&bench);
 	assert_int_equal(stats.pending, 0);
 	assert_int_equal(stats.records[WEIR_STATE_NOTICE], DROPS_MAX + 100);
+	assert_int_equal(stats.evicted, 100);
 	weirt_bench_done(&bench);
 }
 
