@@ -129,7 +129,6 @@ static __always_inline void count(const struct weir_ev_drop_key *key, __u64 pack
 
 	if (!totals) {
 		struct weir_ev_drop_totals first = {
-			.first_ns = now,
 			.last_ns = now,
 			.packets = packets,
 			.reported = packets,

@@ -28,7 +28,7 @@ enum packet_flag {
 	PACKET_IPV6 = 1 << 0,
 	PACKET_FRAGMENT = 1 << 1,       /* not the first one: has no ports */
 	PACKET_FIRST_FRAGMENT = 1 << 2, /* more follow */
-	PACKET_ICMP_ERROR = 1 << 3,     /* speaks of a packet: packet_parse_icmp_error() */
+	PACKET_ICMP_ERROR = 1 << 3,     /* speaks of a packet: packet_find_icmp_error() */
 	PACKET_ROUTED = 1 << 4,         /* source routing goes on; destination is a next stop */
 	/* IPv4 total length or IPv6 payload length is 0: a GSO packet beyond 64 KB, a jumbogram,
 	 * or nonsense; the caller can tell by gso_segs. */
@@ -535,16 +535,6 @@ static __always_inline int packet_parse(void *ctx, packet_load_fn load,
 	else if (scope->embedded)
 		ret->flags |= PACKET_EMBEDDED;
 	return r;
-}
-
-/* The same of one at @off that nothing encloses; also of these it should know nothing in advance.
- * @ethertype: host byte order. */
-static __always_inline int packet_parse_ip(void *ctx, packet_load_fn load, __u32 off,
-					   __u16 ethertype, struct packet *ret)
-{
-	struct packet_scope scope = { off, PACKET_NO_END, ethertype, false };
-
-	return packet_parse(ctx, load, &scope, ret);
 }
 
 #endif

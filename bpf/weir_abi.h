@@ -132,7 +132,6 @@ struct weir_ev_drop_key {
 
 /* Value of the map drops. */
 struct weir_ev_drop_totals {
-	__u64 first_ns;
 	__u64 last_ns;
 	__u64 packets;   /* segments of a GSO packet */
 	__u64 reported;  /* of them */
@@ -202,7 +201,7 @@ _Static_assert(sizeof(struct weir_ev_hdr) == 16, "weir_ev_hdr layout");
 _Static_assert(sizeof(struct weir_ev_flow) == 200, "weir_ev_flow layout");
 _Static_assert(sizeof(struct weir_ev_cgroup) == 504, "weir_ev_cgroup layout");
 _Static_assert(sizeof(struct weir_ev_drop_key) == 64, "weir_ev_drop_key layout");
-_Static_assert(sizeof(struct weir_ev_drop_totals) == 32, "weir_ev_drop_totals layout");
+_Static_assert(sizeof(struct weir_ev_drop_totals) == 24, "weir_ev_drop_totals layout");
 _Static_assert(sizeof(struct weir_ev_drop_client) == 64, "weir_ev_drop_client layout");
 _Static_assert(sizeof(struct weir_ev_drop) == 160, "weir_ev_drop layout");
 _Static_assert(sizeof(struct weir_ev_stats) == 48, "weir_ev_stats layout");

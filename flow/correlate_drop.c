@@ -99,13 +99,18 @@ static struct weir_connection *find(const struct weir_correlate *corr,
 	return conn ? conn : find_translated(corr, in, destination, source, ret_index);
 }
 
+static void settle(struct weir_correlate *corr, struct weir_dropped *item)
+{
+	corr->stats.delivered += item->pending;
+	corr->stats.pending -= item->pending;
+	item->pending = 0;
+}
+
 static void tell(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
 {
 	struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
 
-	corr->stats.delivered += item->pending;
-	corr->stats.pending -= item->pending;
-	item->pending = 0;
+	settle(corr, item);
 	weir_dropped_touch(&corr->dropped, index, now_ns);
 	corr->stats.records[WEIR_STATE_NOTICE]++;
 	corr->sink(corr->ctx, &item->flow);
@@ -259,9 +264,7 @@ void weir_correlate_own_drop(struct weir_correlate *corr, struct weir_connection
 	struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
 
 	/* What a notice was to say, the connection's records do. */
-	corr->stats.delivered += item->pending;
-	corr->stats.pending -= item->pending;
-	item->pending = 0;
+	settle(corr, item);
 	item->owned = true;
 	conn->dropped = 1;
 	if (item->flow.id != conn->id)
