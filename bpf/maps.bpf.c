@@ -10,7 +10,7 @@ struct events events SEC(".maps");
 struct stats stats SEC(".maps");
 struct tcp_conns tcp_conns SEC(".maps");
 struct young_conns young_conns SEC(".maps");
-struct syn_cookies syn_cookies SEC(".maps");
+struct syn_places syn_places SEC(".maps");
 struct listeners listeners SEC(".maps");
 struct listener_keys listener_keys SEC(".maps");
 struct udp_sockets udp_sockets SEC(".maps");

@@ -110,12 +110,12 @@ def main():
         want = getattr(args, side)
         if not want:
             continue
-        wrong = collections.Counter(pod_of(f.get(side, {})) for f in flows)
-        for pod in want.split(","):
-            wrong.pop(pod, None)
+        wrong = [f for f in flows if pod_of(f.get(side, {})) not in want.split(",")]
         if wrong:
-            problems.append(f"{side} is not {want} in {sum(wrong.values())}: "
-                            f"{dict(wrong.most_common(SHOWN))}")
+            pods = collections.Counter(pod_of(f.get(side, {})) for f in wrong)
+            problems.append(f"{side} is not {want} in {len(wrong)}: "
+                            f"{dict(pods.most_common(SHOWN))}")
+            problems += [f"    {json.dumps(f)}" for f in wrong[:SHOWN]]
     if args.service:
         wrong = collections.Counter(service_of(f) for f in flows)
         wrong.pop(args.service, None)
