@@ -50,7 +50,7 @@ static __always_inline __u8 conn_view(struct tcp_view *view, const struct tcp_co
 	if (!tcp_view_probe(view, conn->sock, cookie)) {
 		tcp_view_last_known(view, conn);
 		*ret_kind = WEIR_EV_CLOSE;
-	} else if (view->state == STATE_CLOSE && settled) {
+	} else if (view->state == STATE_CLOSE && (settled || !view->held)) {
 		*ret_kind = WEIR_EV_CLOSE;
 		return end_view(view, conn);
 	} else if (tcp_view_is_wiped(view, conn)) {

@@ -77,6 +77,7 @@ struct tcp_view {
 	int err;
 	__u8 state;            /* enum tcp_state */
 	bool fin_sent;
+	bool held;             /* somebody has a reference to the socket */
 	bool final;            /* nothing changes the socket any more */
 };
 
@@ -87,24 +88,26 @@ static __always_inline bool state_after_fin(__u8 state)
 }
 
 /* GET() reads a field as the kind of pointer wants it. */
-#define TCP_VIEW_READ(view, tp, GET)                                                        \
-	do {                                                                                \
-		(view)->bytes_sent = GET(tp, bytes_sent);                                   \
-		(view)->bytes_retrans = GET(tp, bytes_retrans);                             \
-		(view)->bytes_received = GET(tp, bytes_received);                           \
-		(view)->sock_flags = GET(tp, inet_conn.icsk_inet.sk.__sk_common.skc_flags); \
-		(view)->snd_una = GET(tp, snd_una);                                         \
-		(view)->snd_nxt = GET(tp, snd_nxt);                                         \
-		(view)->write_seq = GET(tp, write_seq);                                     \
-		(view)->segs_out = GET(tp, segs_out);                                       \
-		(view)->segs_in = GET(tp, segs_in);                                         \
-		(view)->total_retrans = GET(tp, total_retrans);                             \
-		(view)->srtt_us = GET(tp, srtt_us);                                         \
-		(view)->rtt_min_us = GET(tp, rtt_min.s[0].v);                               \
-		(view)->err = GET(tp, inet_conn.icsk_inet.sk.sk_err);                       \
-		(view)->state = GET(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);      \
-		(view)->final = false;                                                      \
-		(view)->fin_sent = state_after_fin((view)->state);                          \
+#define TCP_VIEW_READ(view, tp, GET)                                                         \
+	do {                                                                                 \
+		(view)->bytes_sent = GET(tp, bytes_sent);                                    \
+		(view)->bytes_retrans = GET(tp, bytes_retrans);                              \
+		(view)->bytes_received = GET(tp, bytes_received);                            \
+		(view)->sock_flags = GET(tp, inet_conn.icsk_inet.sk.__sk_common.skc_flags);  \
+		(view)->snd_una = GET(tp, snd_una);                                          \
+		(view)->snd_nxt = GET(tp, snd_nxt);                                          \
+		(view)->write_seq = GET(tp, write_seq);                                      \
+		(view)->segs_out = GET(tp, segs_out);                                        \
+		(view)->segs_in = GET(tp, segs_in);                                          \
+		(view)->total_retrans = GET(tp, total_retrans);                              \
+		(view)->srtt_us = GET(tp, srtt_us);                                          \
+		(view)->rtt_min_us = GET(tp, rtt_min.s[0].v);                                \
+		(view)->err = GET(tp, inet_conn.icsk_inet.sk.sk_err);                        \
+		(view)->state = GET(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state);       \
+		(view)->held =                                                               \
+			GET(tp, inet_conn.icsk_inet.sk.__sk_common.skc_refcnt.refs.counter); \
+		(view)->final = false;                                                       \
+		(view)->fin_sent = state_after_fin((view)->state);                           \
 	} while (0)
 
 #define GET_DIRECT(tp, field) ((tp)->field)

@@ -76,6 +76,32 @@ __noinline int young_tell_open(__u64 cookie)
 	return 0;
 }
 
+/*
+ * Nobody has the socket any more, and no hook told its end: a kernel that would not run them just then.
+ * Whoever waits for this end is not to wait in vain. Returns whether there is nothing more to tell.
+ */
+__noinline int young_tell_gone(__u64 cookie)
+{
+	struct tcp_conn *known = tcp_conn_lookup(cookie), conn;
+	__u8 reason = WEIR_EV_END_NONE;
+	struct tcp_view view;
+	bool is_same;
+
+	if (!known)
+		return 1;
+	is_same = tcp_view_probe(&view, known->sock, cookie);
+	if (is_same && (view.state != STATE_CLOSE || view.held))
+		return 0;
+	if (!tcp_conn_claim(cookie, &conn))
+		return 1;
+	if (is_same)
+		reason = end_view(&view, &conn);
+	else
+		tcp_view_last_known(&view, &conn);
+	tell_end(cookie, &conn, &view, reason);
+	return 1;
+}
+
 __noinline int young_grow_old(__u64 cookie, __u64 established_ns)
 {
 	return tcp_conn_grow_old(cookie, established_ns) ? 1 : 0;
@@ -109,7 +135,7 @@ static int young_due(void *map, __u32 *cpu, struct young *young)
 			break;
 		conn->cookie = 0;
 		young->tail++;
-		if (young_grow_old(cookie, conn->due_ns - YOUNG_NS))
+		if (young_grow_old(cookie, conn->due_ns - YOUNG_NS) && !young_tell_gone(cookie))
 			young_tell_open(cookie);
 	}
 	/* What is listed from here on finds no timer, and starts it; what came before is seen here. */

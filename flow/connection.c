@@ -436,6 +436,9 @@ static void learn_end(struct weir_connection *conn, int side, const struct weir_
 	conn->reason[side] = better_reason(conn->reason[side], reason);
 	conn->closed |= BIT(side);
 	conn->given_up &= ~BIT(side) & BOTH;
+	/* Nobody saw it end: its totals are those of the latest sweep. */
+	if (reason == WEIR_END_UNKNOWN && conn->protocol == IPPROTO_TCP)
+		conn->given_up |= BIT(side);
 }
 
 int weir_connection_apply(struct weir_connection *conn, struct weir_facts_table *facts, int side,

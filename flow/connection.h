@@ -51,7 +51,7 @@ struct weir_connection {
 	uint32_t list : 2;  /* for the list's owner; 0: this item is free */
 	uint32_t known : 2;
 	uint32_t closed : 2;
-	uint32_t given_up : 2;  /* of @closed: by a resync, not by a CLOSE */
+	uint32_t given_up : 2;  /* of @closed: by a resync, or its CLOSE knows no reason */
 	uint32_t seen : 2;      /* since the resync began */
 	uint32_t source : 1;
 	uint32_t sure : 1;

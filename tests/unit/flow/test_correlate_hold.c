@@ -206,9 +206,34 @@ static void close_wait_counts_from_the_first_close(void **state)
 	weirt_bench_done(&bench);
 }
 
+/* Nobody saw the source's end: what the destination counted, and its reason, are better. */
+static void end_that_nobody_saw_takes_the_other_account(void **state)
+{
+	struct weir_flow_input client = weirt_tcp(WEIR_ROLE_CLIENT, WEIR_INPUT_CLOSE, WEIRT_T0);
+	struct weir_flow_input server = weirt_tcp(WEIR_ROLE_SERVER, WEIR_INPUT_CLOSE, WEIRT_T0);
+	struct weirt_bench bench;
+
+	client.end_reason = WEIR_END_NONE;
+	weirt_counts(&client, 0, 0);
+	server.end_reason = WEIR_END_FIN;
+	weirt_counts(&server, 9, 5);
+	for (int client_first = 0; client_first < 2; client_first++) {
+		weirt_bench_init(&bench, 0);
+		weirt_put(&bench, client_first ? &client : &server);
+		weirt_put(&bench, client_first ? &server : &client);
+		weirt_settle(&bench);
+		assert_string_equal(weirt_states(&bench), "C");
+		assert_int_equal(weirt_last(&bench)->end_reason, WEIR_END_FIN);
+		assert_int_equal(weirt_last(&bench)->bytes_sent, 5);
+		assert_int_equal(weirt_last(&bench)->bytes_received, 9);
+		weirt_bench_done(&bench);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(end_that_nobody_saw_takes_the_other_account),
 		cmocka_unit_test(first_record_is_held_join_ns_with_one_end_and_with_both),
 		cmocka_unit_test(open_is_due_join_ns_after_the_first_input_whatever_comes),
 		cmocka_unit_test(connection_closed_by_both_ends_within_join_ns_is_one_record),
