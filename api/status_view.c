@@ -53,6 +53,7 @@ static int read_view(struct json_object *root, struct weir_status_view *view)
 	struct json_object *history = weir_json_get(root, "history");
 	struct json_object *clients = weir_json_get(root, "clients");
 	struct json_object *capture = weir_json_get(root, "capture");
+	struct json_object *links = weir_json_get(root, "links");
 	int r;
 
 	view->version = weir_json_get_text(root, "version");
@@ -70,6 +71,10 @@ static int read_view(struct json_object *root, struct weir_status_view *view)
 	view->clients = weir_json_get_number(clients, "connected");
 	view->clients_lost = weir_json_get_number(clients, "records_lost");
 	view->cgroup_root = weir_json_get_text(capture, "cgroup_root");
+	view->has_links = json_object_is_type(links, json_type_object);
+	view->links_watched = weir_json_get_number(links, "watched");
+	view->links_waiting = weir_json_get_number(links, "waiting");
+	view->links_failed = weir_json_get_number(links, "failed");
 	r = read_counts(weir_json_get(root, "lost"), &view->lost, &view->lost_count);
 	if (r == 0)
 		r = read_counts(weir_json_get(root, "store"), &view->store, &view->store_count);

@@ -2,6 +2,7 @@
 #ifndef WEIR_API_STATUS_VIEW_H
 #define WEIR_API_STATUS_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,10 @@ struct weir_status_view {
 	uint64_t clients;
 	uint64_t clients_lost;
 	const char *cgroup_root;
+	bool has_links;            /* the agent says something of links */
+	uint64_t links_watched;
+	uint64_t links_waiting;
+	uint64_t links_failed;
 	struct weir_status_count *lost;   /* by cause */
 	size_t lost_count;
 	struct weir_status_count *store;  /* pods, services, … */

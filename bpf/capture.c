@@ -14,6 +14,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/links.h"
 #include "bpf/ring.h"
 #include "bpf/weir.skel.h"
 #include "bpf/weir_abi.h"
@@ -377,6 +378,19 @@ void weir_capture_free(struct weir_capture **p)
 const char *weir_capture_degraded(const struct weir_capture *capture, size_t i)
 {
 	return i < capture->n_degraded ? capture->degraded[i] : NULL;
+}
+
+void weir_capture_link_programs(const struct weir_capture *capture,
+				struct weir_link_programs *ret_programs)
+{
+	const struct weir_bpf *skel = capture->skel;
+	struct weir_link_programs programs = { 0 };
+
+	programs.fd[WEIR_LINK_POD][WEIR_LINK_IN] = bpf_program__fd(skel->progs.link_from_pod);
+	programs.fd[WEIR_LINK_POD][WEIR_LINK_OUT] = bpf_program__fd(skel->progs.link_to_pod);
+	programs.fd[WEIR_LINK_UPLINK][WEIR_LINK_IN] = bpf_program__fd(skel->progs.uplink_in);
+	programs.fd[WEIR_LINK_UPLINK][WEIR_LINK_OUT] = bpf_program__fd(skel->progs.uplink_out);
+	*ret_programs = programs;
 }
 
 int weir_capture_fd(const struct weir_capture *capture)

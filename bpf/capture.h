@@ -16,6 +16,7 @@
  * however it went.
  */
 struct weir_capture;
+struct weir_link_programs;
 
 struct weir_capture_opts {
 	const char *cgroup_dir;   /* directory of the cgroup v2 to attach at */
@@ -58,6 +59,10 @@ void weir_capture_free(struct weir_capture **capture);
 
 /** weir_capture_degraded() - the i-th consequence of an old kernel as text; NULL behind the last. */
 const char *weir_capture_degraded(const struct weir_capture *capture, size_t i);
+
+/** weir_capture_link_programs() - the programs for links (bpf/links.h); valid while the capture is. */
+void weir_capture_link_programs(const struct weir_capture *capture,
+				struct weir_link_programs *ret_programs);
 
 /** weir_capture_fd() - readable while the ring has records. */
 int weir_capture_fd(const struct weir_capture *capture);

@@ -43,24 +43,37 @@ static void put_flag(const struct weir_option *option, struct weir_buf *out)
 		weir_buf_printf(out, " %s", metavar(option));
 }
 
+/* A word, or as much of a list without blanks as fits a line. */
+static size_t piece(const char *text, size_t room)
+{
+	size_t len = strcspn(text, " "), i;
+
+	if (len <= room)
+		return len;
+	for (i = room; i > 1 && text[i - 1] != ','; i--)
+		;
+	return i > 1 ? i : len;
+}
+
 /* Words of @text from @column on, broken before COLUMNS, continued at @indent. */
 static void put_wrapped(const char *text, size_t column, size_t indent, struct weir_buf *out)
 {
-	bool first = true;
+	bool first = true, blank = false;
 
 	while (*text) {
-		size_t len = strcspn(text, " ");
+		size_t len = piece(text, COLUMNS - indent);
 
-		if (!first && column + 1 + len > COLUMNS) {
+		if (!first && column + blank + len > COLUMNS) {
 			weir_buf_printf(out, "\n%*s", (int)indent, "");
 			column = indent;
-		} else if (!first) {
+		} else if (blank) {
 			weir_buf_putc(out, ' ');
 			column++;
 		}
 		weir_buf_put(out, text, len);
 		column += len;
 		text += len;
+		blank = *text == ' ';
 		text += strspn(text, " ");
 		first = false;
 	}

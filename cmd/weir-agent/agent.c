@@ -346,7 +346,17 @@ int agent_start(struct agent *agent, const struct settings *settings, struct wei
 	r = start_timers(agent);
 	if (r < 0)
 		return r;
-	return start_capture(agent, err);
+	r = start_capture(agent, err);
+	if (r < 0)
+		return r;
+	return links_start(agent, err);
+}
+
+void agent_become_ready(struct agent *agent)
+{
+	weir_server_set_ready(agent->server, true);
+	weir_log(WEIR_LOG_INFO, "agent", "ready", "node=\"%s\" cgroup_root=\"%s\"",
+		 agent->node_name, agent->cgroup_dir);
 }
 
 static void on_farewell_over(void *ctx)
@@ -389,9 +399,6 @@ int agent_run(struct agent *agent)
 	weir_loop_timer_set(agent->sweep_timer, agent->settings->flow_interval_ns);
 	weir_loop_timer_set(agent->loss_timer, LOSS_PERIOD_NS);
 	tick(agent);
-	weir_server_set_ready(agent->server, true);
-	weir_log(WEIR_LOG_INFO, "agent", "ready", "node=\"%s\" cgroup_root=\"%s\"",
-		 agent->node_name, agent->cgroup_dir);
 	r = weir_loop_run(agent->loop);
 	return r < 0 ? r : farewell(agent);
 }
@@ -406,6 +413,7 @@ void agent_stop(struct agent *agent)
 	weir_loop_timer_free(&agent->loss_timer);
 	weir_loop_remove_fd(&agent->ring_watch);
 	weir_loop_remove_fd(&agent->manifest_watch);
+	links_stop(agent);
 	weir_server_free(&agent->server);
 	weir_capture_free(&agent->capture);
 	weir_correlate_free(&agent->correlate);

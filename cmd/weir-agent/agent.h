@@ -9,6 +9,7 @@
 #include "api/server.h"
 #include "bpf/capture.h"
 #include "bpf/drop_names.h"
+#include "cmd/weir-agent/links.h"
 #include "cmd/weir-agent/settings.h"
 #include "flow/correlate.h"
 #include "k8s-meta/manifest.h"
@@ -36,6 +37,7 @@ struct agent {
 	struct weir_manifest *manifest;
 	struct weir_history *history;
 	struct weir_server *server;
+	struct agent_links *links;
 	struct weir_clock clock;
 
 	struct weir_loop_fd *ring_watch;
@@ -63,6 +65,9 @@ int agent_start(struct agent *agent, const struct settings *settings, struct wei
 
 /** agent_run() - serve until SIGINT or SIGTERM. */
 int agent_run(struct agent *agent);
+
+/** agent_become_ready() - all is attached: say so. */
+void agent_become_ready(struct agent *agent);
 
 /** agent_stop() - release everything; fine on a half-started agent. */
 void agent_stop(struct agent *agent);

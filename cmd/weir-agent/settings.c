@@ -19,6 +19,19 @@ static const struct weir_option table[] = {
 	  .min = WEIR_NS_PER_SEC,
 	  .max = 3600 * WEIR_NS_PER_SEC,
 	  .help = "After how long without a datagram a UDP exchange has ended" },
+	{ .name = "interfaces", .type = WEIR_OPTION_CSV, FIELD(interfaces), .metavar = "PATTERN",
+	  .def = "veth*,cali*,lxc*,eni*,vlan*,azv*,gke*,knet*,*_h,*-??????,+([0-9a-f]),!vethwe-*",
+	  .help = "Links of pods, by the name of the node's end; ! leaves out; comma-separated "
+		  "or repeated" },
+	{ .name = "uplinks", .type = WEIR_OPTION_CSV, FIELD(uplinks), .metavar = "PATTERN",
+	  .help = "Links to other nodes and the world, likewise (default: those by which a default "
+		  "route leaves)" },
+	{ .name = "netns", .type = WEIR_OPTION_LIST, FIELD(netns), .metavar = "GLOB",
+	  .help = "Network namespaces besides this one in which links of pods end, as paths; looked "
+		  "for anew all the time; may be repeated" },
+	{ .name = "tc-hook", .type = WEIR_OPTION_CHOICE, FIELD(tc_hook), .def = "auto",
+	  .choices = "auto|clsact",
+	  .help = "How links are watched: by TCX where the kernel has it, else by clsact" },
 
 	{ .type = WEIR_OPTION_GROUP, .name = "Names" },
 	{ .name = "k8s-source",

@@ -9,6 +9,10 @@
 /** struct settings - the agent's command line; units as in the table of settings.c. */
 struct settings {
 	struct weir_option_list listen;
+	struct weir_option_list interfaces;
+	struct weir_option_list uplinks;
+	struct weir_option_list netns;
+	const char *tc_hook;
 	const char *k8s_source;
 	const char *node_name;
 	const char *cgroup_root;

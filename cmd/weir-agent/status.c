@@ -105,6 +105,24 @@ static void put_capture(const struct agent *agent, struct weir_buf *out)
 	weir_buf_puts(out, "]}");
 }
 
+static void put_links(const struct agent *agent, struct weir_buf *out)
+{
+	struct weir_links_stats stats;
+	enum weir_tc_hook hook = links_get_stats(agent, &stats);
+	const struct member members[] = {
+		{ "watched", stats.watched },       { "waiting", stats.waiting },
+		{ "failed", stats.failed },         { "failures", stats.failures },
+		{ "namespaces", stats.namespaces }, { "overruns", stats.overruns },
+		{ "bad_messages", stats.bad_messages },
+	};
+
+	weir_buf_puts(out, ",\"links\":{");
+	put_string(out, "hook", hook == WEIR_TC_TCX ? "tcx" : "clsact");
+	weir_buf_putc(out, ',');
+	put_members(out, members, COUNT(members));
+	weir_buf_putc(out, '}');
+}
+
 static void put_store(const struct agent *agent, struct weir_buf *out)
 {
 	struct weir_store_stats stats;
@@ -135,6 +153,7 @@ void status_write(void *ctx, struct weir_buf *out)
 	put_history(agent, out);
 	put_clients(agent, out);
 	put_capture(agent, out);
+	put_links(agent, out);
 	put_store(agent, out);
 	weir_buf_puts(out, "}\n");
 }

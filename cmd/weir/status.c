@@ -95,6 +95,23 @@ static void put_count(struct weir_buf *out, const char *name, uint64_t count)
 	weir_format_count(out, count);
 }
 
+static void put_links(struct weir_buf *out, const struct weir_status_view *view)
+{
+	if (!view->has_links)
+		return;
+	put_count(out, "Links: ", view->links_watched);
+	weir_buf_puts(out, " watched");
+	if (view->links_waiting) {
+		put_count(out, ", ", view->links_waiting);
+		weir_buf_puts(out, " waiting");
+	}
+	if (view->links_failed) {
+		put_count(out, ", ", view->links_failed);
+		weir_buf_puts(out, " failed");
+	}
+	weir_buf_putc(out, '\n');
+}
+
 void weir_status_print(const struct weir_status_view *view, const char *server,
 		       struct weir_buf *out)
 {
@@ -129,6 +146,7 @@ void weir_status_print(const struct weir_status_view *view, const char *server,
 		weir_buf_puts(out, " records lost to slow ones)");
 	}
 	weir_buf_putc(out, '\n');
+	put_links(out, view);
 	put_store(out, view);
 	for (size_t i = 0; i < view->degraded_count; i++) {
 		weir_buf_puts(out, "Degraded: ");

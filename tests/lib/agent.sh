@@ -6,14 +6,17 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$(cd "$ROOT" && realpath "${BUILD:-build}")
 TOOLS=$BUILD/tools
+AGENT_PREFIX=()  # a command that starts the agent somewhere: nsenter
 
-# agent_start [OPTION...]: returns when it is ready; pid in AGENT_PID, log in AGENT_LOG.
+# agent_start [OPTION...]: returns when it is ready; pid in AGENT_PID, log in AGENT_LOG. It watches the
+# pods' links, too, which end in the router's namespace.
 agent_start() {
 	AGENT_SOCKET=$CLUSTER_DIR/weir.sock
 	AGENT_LOG=$CLUSTER_DIR/agent.log
-	cluster_tool "$BUILD/weir-agent" --listen "unix:$AGENT_SOCKET" \
+	cluster_tool "${AGENT_PREFIX[@]}" "$BUILD/weir-agent" --listen "unix:$AGENT_SOCKET" \
 		--k8s-source "dir:$CLUSTER_MANIFESTS" --node-name "$CLUSTER_NODE" \
-		--cgroup-root "$CLUSTER_CGROUP" "$@" > "$AGENT_LOG" 2>&1
+		--cgroup-root "$CLUSTER_CGROUP" --netns "/run/netns/$CLUSTER_ROUTER" \
+		--interfaces 'v[0-9]*' "$@" > "$AGENT_LOG" 2>&1
 	AGENT_PID=$SPAWNED
 	if ! cluster_wait 20 agent_is_ready; then
 		cat "$AGENT_LOG" >&2

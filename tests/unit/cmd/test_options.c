@@ -377,6 +377,29 @@ static void help_is_grouped_aligned_and_narrow(void **state)
 	weir_buf_done(&out);
 }
 
+/* Of a list that no line has room for, a line ends behind a comma. */
+static void help_long_list_is_broken_at_commas(void **state)
+{
+	static const struct weir_option long_table[] = {
+		{ .name = "interfaces", .type = WEIR_OPTION_CSV, FIELD(listen), .help = "Links",
+		  .metavar = "PATTERN",
+		  .def = "veth*,cali*,lxc*,eni*,vlan*,azv*,gke*,knet*,*_h,and-more*,so-many*" },
+		{ 0 },
+	};
+	const struct weir_options long_options = {
+		.command = "weir test", .about = "A test.", .table = long_table,
+	};
+	struct weir_buf out;
+
+	weir_buf_init(&out, 0);
+	weir_options_help(&long_options, &out);
+	assert_non_null(strstr(weir_buf_cstr(&out),
+			       "Links (default\n                            "
+			       "veth*,cali*,lxc*,eni*,vlan*,azv*,gke*,knet*,*_h,\n"
+			       "                            and-more*,so-many*)\n"));
+	weir_buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +412,7 @@ int main(void)
 		cmocka_unit_test(parse_arguments_come_anywhere),
 		cmocka_unit_test(bytes_every_suffix_is_exact),
 		cmocka_unit_test(help_is_grouped_aligned_and_narrow),
+		cmocka_unit_test(help_long_list_is_broken_at_commas),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

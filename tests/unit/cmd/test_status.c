@@ -35,6 +35,7 @@ static void status_all_members_are_shown(void **state)
 		"\"history\":{\"records\":\"1234\",\"capacity\":\"8191\",\"total\":\"16744\"},"
 		"\"clients\":{\"connected\":\"3\",\"records_lost\":\"1500\"},"
 		"\"capture\":{\"cgroup_root\":\"/sys/fs/cgroup\",\"degraded\":[\"no sweep\",7]},"
+		"\"links\":{\"watched\":\"1030\",\"waiting\":\"2\",\"failed\":\"1\"},"
 		"\"store\":{\"pods\":\"1024\",\"services\":\"4\"}}\n",
 		"Healthcheck (via unix:/run/weir/weir.sock): Ok\n"
 		"Node: worker-1, weir-agent 0.1.0, up 1m40s\n"
@@ -46,6 +47,7 @@ static void status_all_members_are_shown(void **state)
 		"Pending: 2\n"
 		"Lost: 42 (ringbuf_full 40, no_memory 2)\n"
 		"Clients: 3 (1,500 records lost to slow ones)\n"
+		"Links: 1,030 watched, 2 waiting, 1 failed\n"
 		"Known: 1,024 pods, 4 services\n"
 		"Degraded: no sweep\n");
 }
