@@ -40,6 +40,17 @@ static void put_community_id(struct weir_buf *out, const struct weir_flow *flow)
 					&flow->destination_addr, flow->destination_port, text));
 }
 
+/* Where the handshake of a connection that did not come to be was seen last. */
+static void put_last_seen(struct weir_buf *out, enum weir_seen seen)
+{
+	if (seen == WEIR_SEEN_NOTHING)
+		return;
+	WEIR_JSON_LIT(out, "\"last_seen\":{");
+	WEIR_JSON_STR(out, "\"packet\":", weir_seen_packet(seen));
+	WEIR_JSON_STR(out, "\"at\":", weir_seen_at(seen));
+	weir_json_close(out, '}');
+}
+
 static void put_times(struct weir_buf *out, const struct weir_record *record)
 {
 	const struct weir_flow *flow = &record->flow;
@@ -53,6 +64,7 @@ static void put_times(struct weir_buf *out, const struct weir_record *record)
 	if (flow->found)
 		WEIR_JSON_LIT(out, "\"start_reason\":\"AGENT_START\",");
 	WEIR_JSON_STR(out, "\"end_reason\":", weir_end_reason_to_str(flow->end_reason));
+	put_last_seen(out, flow->seen);
 }
 
 static void put_counts(struct weir_buf *out, const struct weir_flow *flow)
@@ -114,6 +126,12 @@ void weir_json_summary(struct weir_buf *out, const struct weir_flow *flow)
 	if (*reason) {
 		WEIR_JSON_LIT(out, " ");
 		weir_buf_puts(out, reason);
+	}
+	if (flow->seen) {
+		WEIR_JSON_LIT(out, "; ");
+		weir_buf_puts(out, weir_seen_packet(flow->seen));
+		WEIR_JSON_LIT(out, " last seen ");
+		weir_buf_puts(out, weir_seen_at(flow->seen));
 	}
 	if (flow->state != WEIR_STATE_OPEN &&
 	    (flow->bytes_sent || flow->bytes_received || flow->established)) {

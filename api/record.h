@@ -20,6 +20,8 @@ enum weir_loss {
 	WEIR_LOSS_TCP_TABLE_FULL,    /* kernel: a connection the TCP map had no room for */
 	WEIR_LOSS_UDP_TABLE_FULL,    /* kernel: a datagram of a flow the UDP map had no room for */
 	WEIR_LOSS_DROP_TABLE_FULL,   /* kernel: a dropped packet the map of drops had no room for */
+	WEIR_LOSS_LINK_TABLE_FULL,   /* kernel: a packet of a connection without a socket here that
+				      * the map of those had no room for */
 	WEIR_LOSS_BAD_EVENT,         /* agent: a ring record of wrong length, version or content */
 	WEIR_LOSS_NO_MEMORY,         /* agent: allocation failed in the correlator or history */
 	WEIR_LOSS_CLIENT_TOO_SLOW,   /* a client was overtaken by the history ring (per client) */

@@ -31,6 +31,7 @@ enum sweep_stage {
 	SWEEP_NONE,
 	SWEEP_TCP,
 	SWEEP_UDP,
+	SWEEP_LINKS,
 	SWEEP_DROPS,
 	SWEEP_MAX_,
 };
@@ -271,6 +272,7 @@ static int attach_iters(struct weir_capture *capture, struct weir_error *err)
 	} sweeps[SWEEP_MAX_] = {
 		[SWEEP_TCP] = { skel->progs.sweep_tcp, skel->maps.tcp_conns },
 		[SWEEP_UDP] = { skel->progs.sweep_udp, skel->maps.udp_flows },
+		[SWEEP_LINKS] = { skel->progs.sweep_links, skel->maps.link_conns },
 		[SWEEP_DROPS] = { skel->progs.sweep_drops, skel->maps.drops },
 	};
 
@@ -439,6 +441,30 @@ static bool end_tcp(struct weir_capture *capture, const struct weir_flow_input *
 				   &input->end.cookie) == 0;
 }
 
+/* A connection on a link that the sweep found over: false when a packet was first to tell its end. */
+static bool end_link(struct weir_capture *capture, const struct weir_flow_input *input)
+{
+	int fd = bpf_map__fd(capture->skel->maps.link_conns);
+	struct weir_ev_link conn;
+	struct weir_ev_link_key key = {
+		.local_port = input->local_port,
+		.remote_port = input->remote_port,
+		.protocol = input->protocol,
+	};
+
+	memcpy(key.local, input->local.bytes, sizeof(key.local));
+	memcpy(key.remote, input->remote.bytes, sizeof(key.remote));
+	return bpf_map_lookup_and_delete_elem(fd, &key, &conn) == 0 &&
+	       !(conn.flags & WEIR_EV_LINK_ENDED);
+}
+
+static bool end_swept(struct weir_capture *capture, const struct weir_flow_input *input)
+{
+	if (input->end.cookie & WEIR_COOKIE_LINK)
+		return end_link(capture, input);
+	return end_tcp(capture, input);
+}
+
 static void pass_flow_row(struct weir_capture *capture, const void *row)
 {
 	struct weir_flow_input input;
@@ -448,7 +474,7 @@ static void pass_flow_row(struct weir_capture *capture, const void *row)
 		capture->bad_events++;
 		return;
 	}
-	if (input.kind == WEIR_INPUT_CLOSE && !end_tcp(capture, &input))
+	if (input.kind == WEIR_INPUT_CLOSE && !end_swept(capture, &input))
 		return;
 	if (input.kind == WEIR_INPUT_UPDATE && input.end_reason == WEIR_END_IDLE)
 		end_idle_udp(capture, &input);
@@ -633,6 +659,8 @@ void weir_capture_get_stats(const struct weir_capture *capture,
 			stats.lost_tcp_table_full += capture->per_cpu[i].lost_tcp_table_full;
 			stats.lost_udp_table_full += capture->per_cpu[i].lost_udp_table_full;
 			stats.lost_drop_table_full += capture->per_cpu[i].lost_drop_table_full;
+			stats.lost_link_table_full += capture->per_cpu[i].lost_link_table_full;
+			stats.bad_packets += capture->per_cpu[i].bad_packets;
 		}
 	}
 	*ret_stats = stats;

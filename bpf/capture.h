@@ -42,6 +42,8 @@ struct weir_capture_stats {
 	uint64_t lost_tcp_table_full;
 	uint64_t lost_udp_table_full;
 	uint64_t lost_drop_table_full;
+	uint64_t lost_link_table_full;
+	uint64_t bad_packets;          /* on links, truncated or malformed; in no sum */
 	uint64_t bad_events;           /* refused by bpf/decode.h */
 	uint64_t passed;               /* to callbacks */
 };

@@ -15,7 +15,19 @@ enum tcp_conn_flag {
 	CONN_RESET_SENT = 1 << 2,
 	CONN_RESET_RECEIVED = 1 << 3,
 	CONN_PEER_HERE = 1 << 4, /* the other end has a socket on this node, too */
+	/* Where a handshake was seen that did not come to its end: bpf/link.bpf.c. */
+	CONN_SYN_LEFT = 1 << 8,     /* from behind its pod's link */
+	CONN_SYN_OUT = 1 << 9,      /* by an uplink */
+	CONN_SYN_ARRIVED = 1 << 10, /* to the link of another pod */
+	CONN_ANSWER_CAME = 1 << 11, /* by an uplink */
+	CONN_ANSWER_LEFT = 1 << 12, /* from behind the other pod's link */
 };
+
+#define CONN_HANDSHAKE_SEEN \
+	(CONN_SYN_LEFT | CONN_SYN_OUT | CONN_SYN_ARRIVED | CONN_ANSWER_CAME | CONN_ANSWER_LEFT)
+_Static_assert((int)CONN_SYN_LEFT == WEIR_EV_SYN_LEFT &&
+		       (int)CONN_ANSWER_LEFT == WEIR_EV_ANSWER_LEFT,
+	       "they are told as they are");
 
 struct tcp_conn {
 	__u64 cookie;          /* the key, see tcp_conn_is() */

@@ -22,6 +22,7 @@ _Static_assert((int)WEIR_EV_END_FIN == WEIR_END_FIN && (int)WEIR_EV_END_RST == W
 		       (int)WEIR_EV_END_SOCKET_CLOSED == WEIR_END_SOCKET_CLOSED &&
 		       (int)WEIR_EV_END_IDLE == WEIR_END_IDLE,
 	       "end reasons");
+_Static_assert(WEIR_EV_COOKIE_LINK == WEIR_COOKIE_LINK, "cookies");
 _Static_assert(WEIR_EV_COMM_LEN == WEIR_COMM_MAX, "comm");
 
 int weir_decode_type(const void *data, size_t len)
@@ -63,11 +64,30 @@ struct flow_record {
 	struct weir_ev_flow ev;
 } __attribute__((packed, may_alias));
 
+static bool is_followed(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
 static bool values_exist(const struct flow_record *record)
 {
 	return record->ev.kind <= WEIR_EV_FOUND && record->ev.role <= WEIR_EV_ROLE_SERVER &&
-	       record->ev.end_reason <= WEIR_EV_END_IDLE &&
-	       (record->ev.protocol == IPPROTO_TCP || record->ev.protocol == IPPROTO_UDP);
+	       record->ev.end_reason <= WEIR_EV_END_IDLE && is_followed(record->ev.protocol);
+}
+
+/* The furthest that a handshake was seen. */
+static enum weir_seen seen_of(__u16 flags)
+{
+	if (flags & WEIR_EV_ANSWER_LEFT)
+		return WEIR_SEEN_ANSWER_FROM_ENDPOINT;
+	if (flags & WEIR_EV_ANSWER_CAME)
+		return WEIR_SEEN_ANSWER_FROM_NETWORK;
+	if (flags & WEIR_EV_SYN_ARRIVED)
+		return WEIR_SEEN_SYN_TO_ENDPOINT;
+	if (flags & WEIR_EV_SYN_OUT)
+		return WEIR_SEEN_SYN_TO_NETWORK;
+	return flags & WEIR_EV_SYN_LEFT ? WEIR_SEEN_SYN_FROM_ENDPOINT : WEIR_SEEN_NOTHING;
 }
 
 int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
@@ -83,6 +103,7 @@ int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 	in->protocol = record->ev.protocol;
 	in->established = record->ev.hdr.flags & WEIR_EV_ESTABLISHED;
 	in->peer_here = record->ev.hdr.flags & WEIR_EV_PEER_HERE;
+	in->seen = seen_of(record->ev.hdr.flags);
 	in->time_ns = record->ev.hdr.ts_ns;
 	in->opened_ns = record->ev.opened_ns;
 	in->established_ns = record->ev.established_ns;

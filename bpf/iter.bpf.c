@@ -5,6 +5,7 @@
  * reader takes them at its own pace.
  */
 #include "bpf/drop.bpf.h"
+#include "bpf/link_conns.bpf.h"
 #include "bpf/listeners.bpf.h"
 #include "bpf/tcp.bpf.h"
 #include "bpf/udp.bpf.h"
@@ -126,6 +127,55 @@ int sweep_udp(struct bpf_iter__bpf_map_elem *ctx)
 	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
 		return 0;
 	udp->reported_packets = packets;
+	return 0;
+}
+
+/* Packets stop without a word: a handshake is given up within 63 s (RFC 6298 with 6 retries), the
+ * answer to a FIN may be lost, and what has rested for an hour is not waited for. */
+#define LINK_SYN_NS 70000000000ULL
+#define LINK_FIN_NS 70000000000ULL
+#define LINK_TCP_IDLE_NS 3600000000000ULL
+#define LINK_STRAGGLERS_NS 2000000000ULL /* how long packets may come after the end */
+
+static __always_inline __u8 link_rest_end(const struct weir_ev_link_key *key,
+					  const struct weir_ev_link *conn, __u64 now)
+{
+	__u64 idle = now > conn->last_ns ? now - conn->last_ns : 0;
+
+	if (key->protocol != IPPROTO_TCP)
+		return idle > udp_idle_ns ? WEIR_EV_END_IDLE : WEIR_EV_END_NONE;
+	if (!conn->established_ns)
+		return idle > LINK_SYN_NS ? WEIR_EV_END_TIMEOUT : WEIR_EV_END_NONE;
+	if ((conn->flags & (WEIR_EV_LINK_FIN_TX | WEIR_EV_LINK_FIN_RX)) ==
+	    (WEIR_EV_LINK_FIN_TX | WEIR_EV_LINK_FIN_RX))
+		return idle > LINK_FIN_NS ? WEIR_EV_END_FIN : WEIR_EV_END_NONE;
+	return idle > LINK_TCP_IDLE_NS ? WEIR_EV_END_IDLE : WEIR_EV_END_NONE;
+}
+
+SEC("iter/bpf_map_elem")
+int sweep_links(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct weir_ev_link_key *key = ctx->key;
+	struct weir_ev_link *conn = ctx->value;
+	__u64 now = bpf_ktime_get_ns(), packets;
+	struct weir_ev_flow ev;
+	bool ended;
+	__u8 end;
+
+	if (!key || !conn)
+		return 0;
+	packets = conn->tx_packets + conn->rx_packets;
+	ended = conn->flags & WEIR_EV_LINK_ENDED;
+	end = link_rest_end(key, conn, now);
+	if (ended ? now < conn->last_ns + LINK_STRAGGLERS_NS
+		  : !end && (!(conn->flags & WEIR_EV_LINK_OPEN) ||
+			     (!sweep_all && packets == conn->reported_packets)))
+		return skip_entry(ctx->meta);
+	link_event_fill(&ev, key, conn, ended || end ? WEIR_EV_CLOSE : WEIR_EV_UPDATE, end,
+			conn->last_ns);
+	if (bpf_seq_write(ctx->meta->seq, &ev, sizeof(ev)))
+		return 0;
+	conn->reported_packets = packets;
 	return 0;
 }
 

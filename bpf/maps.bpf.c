@@ -3,6 +3,7 @@
 #include "bpf/common.bpf.h"
 #include "bpf/conns.bpf.h"
 #include "bpf/drop.bpf.h"
+#include "bpf/link_conns.bpf.h"
 #include "bpf/listeners.bpf.h"
 #include "bpf/udp.bpf.h"
 
@@ -17,6 +18,8 @@ struct udp_sockets udp_sockets SEC(".maps");
 struct udp_flows udp_flows SEC(".maps");
 struct udp_hints udp_hints SEC(".maps");
 struct drops drops SEC(".maps");
+struct link_conns link_conns SEC(".maps");
+struct link_places link_places SEC(".maps");
 
 const volatile __u64 udp_idle_ns = 15000000000ULL;
 const volatile bool thread_known = false;

@@ -193,6 +193,7 @@ static __always_inline void tcp_event_fill(struct weir_ev_flow *ev, __u64 cookie
 	ev->established_ns = conn->established_ns;
 	ev->tx_bytes = 0;
 	ev->rx_bytes = 0;
+	ev->hdr.flags = conn->flags & CONN_HANDSHAKE_SEEN;
 	if (conn->flags & CONN_ESTABLISHED) {
 		ev->hdr.flags = WEIR_EV_ESTABLISHED;
 		if (conn->flags & CONN_PEER_HERE)

@@ -52,6 +52,12 @@ enum weir_ev_end {
 enum weir_ev_flag {
 	WEIR_EV_ESTABLISHED = 1 << 0, /* TCP: the handshake was completed */
 	WEIR_EV_PEER_HERE = 1 << 1,   /* TCP: the other end has a socket on this node */
+	/* TCP that was not established: where its handshake was seen. */
+	WEIR_EV_SYN_LEFT = 1 << 8,     /* the SYN, from behind its pod's link */
+	WEIR_EV_SYN_OUT = 1 << 9,      /* by an uplink of the node */
+	WEIR_EV_SYN_ARRIVED = 1 << 10, /* to the link of another pod */
+	WEIR_EV_ANSWER_CAME = 1 << 11, /* the SYN-ACK, by an uplink */
+	WEIR_EV_ANSWER_LEFT = 1 << 12, /* from behind the other pod's link */
 };
 
 #define WEIR_EV_PAUSE_ENTRIES 32
@@ -167,6 +173,8 @@ struct weir_ev_stats {
 	__u64 lost_tcp_table_full;  /* connections the table had no room for */
 	__u64 lost_udp_table_full;  /* datagrams of exchanges the table had no room for */
 	__u64 lost_drop_table_full; /* dropped packets the table had no room for */
+	__u64 lost_link_table_full; /* packets of connections the table had no room for */
+	__u64 bad_packets;          /* on links: truncated or against their RFC; not part of seen */
 };
 
 /* Key and value of the map udp_flows: one exchange of one socket with one peer. */
@@ -197,6 +205,46 @@ struct weir_ev_udp {
 	char comm[WEIR_EV_COMM_LEN];
 };
 
+/* Set in the cookie of an end that has no socket on this node: it is known from its pod's link. */
+#define WEIR_EV_COOKIE_LINK (1ULL << 63)
+
+/* Key and value of the map link_conns. "local" is behind the link, and "tx" comes from there. */
+struct weir_ev_link_key {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port;   /* ICMP echo: the id in both */
+	__u16 remote_port;
+	__u8 protocol;      /* IPPROTO_* */
+	__u8 pad[3];
+};
+
+enum weir_ev_link_flag {
+	WEIR_EV_LINK_FIN_TX = 1 << 0,
+	WEIR_EV_LINK_FIN_RX = 1 << 1,
+	WEIR_EV_LINK_OPEN = 1 << 2,  /* that it is was told */
+	/* Whoever sets it tells the end; for stragglers the entry stays until a sweep. */
+	WEIR_EV_LINK_ENDED = 1 << 3,
+};
+
+struct weir_ev_link {
+	__u64 cookie;
+	__u64 opened_ns;
+	__u64 established_ns;
+	__u64 last_ns;
+	__u64 tx_bytes;     /* payload; TCP: each byte once */
+	__u64 rx_bytes;
+	__u64 tx_packets;   /* segments of a GSO packet */
+	__u64 rx_packets;
+	__u64 reported_packets;  /* as of the last sweep */
+	__u32 isn_local;
+	__u32 isn_remote;
+	__u32 next_tx;      /* TCP: sequence number after the last one seen; 0 none yet */
+	__u32 next_rx;
+	__u32 flags;        /* enum weir_ev_link_flag */
+	__u8 role;
+	__u8 pad[3];
+};
+
 _Static_assert(sizeof(struct weir_ev_hdr) == 16, "weir_ev_hdr layout");
 _Static_assert(sizeof(struct weir_ev_flow) == 200, "weir_ev_flow layout");
 _Static_assert(sizeof(struct weir_ev_cgroup) == 504, "weir_ev_cgroup layout");
@@ -204,8 +252,10 @@ _Static_assert(sizeof(struct weir_ev_drop_key) == 64, "weir_ev_drop_key layout")
 _Static_assert(sizeof(struct weir_ev_drop_totals) == 24, "weir_ev_drop_totals layout");
 _Static_assert(sizeof(struct weir_ev_drop_client) == 64, "weir_ev_drop_client layout");
 _Static_assert(sizeof(struct weir_ev_drop) == 160, "weir_ev_drop layout");
-_Static_assert(sizeof(struct weir_ev_stats) == 48, "weir_ev_stats layout");
+_Static_assert(sizeof(struct weir_ev_stats) == 64, "weir_ev_stats layout");
 _Static_assert(sizeof(struct weir_ev_udp_key) == 32, "weir_ev_udp_key layout");
+_Static_assert(sizeof(struct weir_ev_link_key) == 40, "weir_ev_link_key layout");
+_Static_assert(sizeof(struct weir_ev_link) == 96, "weir_ev_link layout");
 _Static_assert(sizeof(struct weir_ev_udp) == 128, "weir_ev_udp layout");
 
 #endif

@@ -472,6 +472,8 @@ int weir_connection_apply(struct weir_connection *conn, struct weir_facts_table 
 	conn->known |= BIT(side);
 	learn_counts(conn, side, in);
 	conn->established |= in->established;
+	if (in->seen > conn->handshake)
+		conn->handshake = in->seen;
 	if (in->kind == WEIR_INPUT_FOUND)
 		conn->found = 1;
 	if (in->kind == WEIR_INPUT_OPEN && !conn->emitted)
@@ -508,7 +510,7 @@ static void record_end(const struct weir_connection *conn, const struct weir_fac
 {
 	const struct weir_facts *known = weir_facts_at(facts, conn->end[side].facts);
 
-	if (!(conn->known & BIT(side))) {
+	if (!(conn->known & BIT(side)) || conn->end[side].cookie & WEIR_COOKIE_LINK) {
 		*end = (struct weir_flow_end){ 0 };
 		return;
 	}
@@ -560,6 +562,7 @@ void weir_connection_record(const struct weir_connection *conn,
 	ret_flow->direction_known = conn->sure;
 	ret_flow->established = conn->established;
 	ret_flow->found = conn->found && !conn->opened_ns;
+	ret_flow->seen = conn->established ? WEIR_SEEN_NOTHING : conn->handshake;
 	ret_flow->source_addr = conn->addr[src];
 	ret_flow->destination_addr = conn->addr[dst];
 	ret_flow->asked_addr = *weir_connection_asked(conn, facts, &ret_flow->asked_port);

@@ -44,7 +44,8 @@ struct weir_connection {
 	uint32_t rtt_us;
 	uint32_t rtt_min_us;
 	uint16_t port[2];
-	uint16_t pending : 15;  /* inputs that no record tells of yet */
+	uint16_t pending : 10;  /* inputs that no record tells of yet */
+	uint16_t handshake : 3; /* enum weir_seen */
 	uint16_t dropped : 1;   /* packets of it were dropped: flow/dropped.h has them by @id */
 	uint8_t protocol;
 	uint8_t reason[2];  /* enum weir_end_reason of each closed end */
@@ -71,7 +72,7 @@ struct weir_connection {
 _Static_assert(sizeof(struct weir_connection) == 192, "weir_connection has outgrown its budget");
 
 /** The most that struct weir_connection's pending can hold. */
-#define WEIR_CONNECTION_PENDING_MAX 0x7fff
+#define WEIR_CONNECTION_PENDING_MAX 0x3ff
 
 /** weir_connection_init() - fill a zeroed item from the first input; nothing is applied yet. */
 void weir_connection_init(struct weir_connection *conn, const struct weir_key *key,

@@ -64,6 +64,27 @@ const char *weir_state_to_str(enum weir_flow_state state)
 	return "";
 }
 
+const char *weir_seen_packet(enum weir_seen seen)
+{
+	if (seen <= WEIR_SEEN_NOTHING || seen >= WEIR_SEEN_MAX_)
+		return "";
+	return seen < WEIR_SEEN_ANSWER_FROM_NETWORK ? "SYN" : "SYN-ACK";
+}
+
+const char *weir_seen_at(enum weir_seen seen)
+{
+	static const char *const names[WEIR_SEEN_MAX_] = {
+		[WEIR_SEEN_NOTHING] = "",
+		[WEIR_SEEN_SYN_FROM_ENDPOINT] = "FROM_ENDPOINT",
+		[WEIR_SEEN_SYN_TO_NETWORK] = "TO_NETWORK",
+		[WEIR_SEEN_SYN_TO_ENDPOINT] = "TO_ENDPOINT",
+		[WEIR_SEEN_ANSWER_FROM_NETWORK] = "FROM_NETWORK",
+		[WEIR_SEEN_ANSWER_FROM_ENDPOINT] = "FROM_ENDPOINT",
+	};
+
+	return seen >= 0 && seen < WEIR_SEEN_MAX_ ? names[seen] : "";
+}
+
 const char *weir_protocol_to_str(uint8_t protocol)
 {
 	switch (protocol) {

@@ -65,6 +65,17 @@ enum weir_flow_state {
 	WEIR_STATE_MAX_
 };
 
+/** How far the handshake of a TCP connection that was never established was seen to come. */
+enum weir_seen {
+	WEIR_SEEN_NOTHING,              /* or the links it passed are not watched */
+	WEIR_SEEN_SYN_FROM_ENDPOINT,    /* the SYN left its pod's link */
+	WEIR_SEEN_SYN_TO_NETWORK,       /* and the node, by an uplink */
+	WEIR_SEEN_SYN_TO_ENDPOINT,      /* or went to the link of another pod */
+	WEIR_SEEN_ANSWER_FROM_NETWORK,  /* the SYN-ACK came by an uplink */
+	WEIR_SEEN_ANSWER_FROM_ENDPOINT, /* or left the other pod's link */
+	WEIR_SEEN_MAX_
+};
+
 /** The node's view of the direction, with flow.proto's numbers. */
 enum weir_direction {
 	WEIR_DIRECTION_UNKNOWN = 0,
@@ -74,6 +85,12 @@ enum weir_direction {
 
 /** Room for the kernel's TASK_COMM_LEN, NUL included. */
 #define WEIR_COMM_MAX 16
+
+/**
+ * In the cookie of an input: this end has no socket on this node, but is known from the packets on
+ * its pod's link. It names that end among others; no record has it.
+ */
+#define WEIR_COOKIE_LINK (1ULL << 63)
 
 /** struct weir_flow_end - what a socket on this node told of itself. */
 struct weir_flow_end {
@@ -100,7 +117,8 @@ struct weir_flow_input {
 	enum weir_input_kind kind;
 	enum weir_role role;
 	enum weir_end_reason end_reason;  /* of WEIR_INPUT_CLOSE */
-	uint8_t protocol;                 /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t protocol;                 /* IPPROTO_TCP, _UDP; from links _SCTP, _ICMP, _ICMPV6 */
+	enum weir_seen seen;
 	bool established;                 /* TCP: the handshake was completed */
 	bool peer_here;                   /* TCP: the other end has a socket on this node; false:
 					   * not, or not known */
@@ -177,6 +195,7 @@ struct weir_flow {
 	bool direction_known;
 	bool established;
 	bool found;                /* older than the agent: AGENT_START */
+	uint8_t seen;              /* enum weir_seen */
 	struct weir_addr source_addr;
 	struct weir_addr destination_addr;  /* the backend where it is known */
 	struct weir_addr asked_addr;        /* none, or what the client asked for */
@@ -204,6 +223,10 @@ const char *weir_verdict_to_str(enum weir_verdict verdict);
 
 /** weir_state_to_str() - "OPEN", "ACTIVE", "CLOSED"; "" for WEIR_STATE_NOTICE. */
 const char *weir_state_to_str(enum weir_flow_state state);
+
+/** weir_seen_packet(), weir_seen_at() - "SYN", "SYN-ACK"; flow.proto's name of the point; or "". */
+const char *weir_seen_packet(enum weir_seen seen);
+const char *weir_seen_at(enum weir_seen seen);
 
 /** weir_protocol_to_str() - "TCP", "UDP", "SCTP", "ICMPv4", "ICMPv6", or "UNKNOWN". */
 const char *weir_protocol_to_str(uint8_t protocol);

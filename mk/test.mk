@@ -42,6 +42,23 @@ $(BUILD)/tools/%: tests/tools/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
 
+# The cost of programs for each packet, for the benchmark.
+$(BUILD)/tests/bench/%.bpf.o: tests/bench/%.bpf.c
+	$(say) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+	$(Q)llvm-strip -g $@
+
+$(BUILD)/tests/bench/%.skel.h: $(BUILD)/tests/bench/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+.SECONDARY: $(BUILD)/tests/bench/packet_cost.bpf.o
+$(BUILD)/tests/bench/packet_cost: $(BUILD)/tests/bench/packet_cost.skel.h $(BUILD)/bpf/weir.skel.h
+
+.PHONY: bench-programs
+bench-programs: $(BUILD)/tests/bench/packet_cost
+
 .PHONY: tools
 tools: $(TOOLS)
 
@@ -66,5 +83,5 @@ demo: deps ## a small cluster out of namespaces, watched live (DEMO_SECONDS=N en
 
 .PHONY: bench
 bench: deps ## cost of the agent: CPU, memory, and throughput with and without it
-	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(MAKE) --no-print-directory all tools bench-programs
 	$(Q)BUILD=$(BUILD) tests/bench/bench.sh

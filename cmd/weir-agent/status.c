@@ -109,11 +109,15 @@ static void put_links(const struct agent *agent, struct weir_buf *out)
 {
 	struct weir_links_stats stats;
 	enum weir_tc_hook hook = links_get_stats(agent, &stats);
+	struct weir_capture_stats capture;
+
+	weir_capture_get_stats(agent->capture, &capture);
 	const struct member members[] = {
 		{ "watched", stats.watched },       { "waiting", stats.waiting },
 		{ "failed", stats.failed },         { "failures", stats.failures },
 		{ "namespaces", stats.namespaces }, { "overruns", stats.overruns },
 		{ "bad_messages", stats.bad_messages },
+		{ "bad_packets", capture.bad_packets },
 	};
 
 	weir_buf_puts(out, ",\"links\":{");

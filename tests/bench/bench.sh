@@ -117,4 +117,7 @@ agent_start
 echo "bench: $HELD live connections" >&2
 measure_held
 agent_stop
-"$(dirname "$0")/table.py" "$CLUSTER_DIR/throughput" "$CLUSTER_DIR/cost" "$(getconf CLK_TCK)"
+echo "bench: what a packet costs" >&2
+"$BUILD/tests/bench/packet_cost" > "$CLUSTER_DIR/packets"
+"$(dirname "$0")/table.py" "$CLUSTER_DIR/throughput" "$CLUSTER_DIR/cost" "$(getconf CLK_TCK)" \
+	"$CLUSTER_DIR/packets"

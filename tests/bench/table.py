@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmark's figures as markdown: medians with their spread (the quartiles).
 
-usage: table.py THROUGHPUT COST TICKS_PER_SECOND
+usage: table.py THROUGHPUT COST TICKS_PER_SECOND PACKETS
 """
 
 import collections
@@ -63,6 +63,16 @@ def cost(path, ticks):
     print(f"| losses while those were opened | records | {rows['held'][2]} | 0 |")
 
 
+def packets(path):
+    print()
+    print("| program and packet | ns | above null, of naive's | goal |")
+    print("|---|---:|---:|---:|")
+    for line in open(path, encoding="ascii"):
+        name, ns, part = line.split()
+        goal = "≤ 0.35" if name.startswith(("link", "uplink")) and "established" in name else ""
+        print(f"| {name} | {ns.partition('=')[2]} | {part.partition('=')[2]} | {goal} |")
+
+
 def main():
     with open("/proc/cpuinfo", encoding="utf-8") as info:
         model = [l.split(":", 1)[1].strip() for l in info if l.startswith("model name")]
@@ -71,6 +81,7 @@ def main():
     print()
     throughput(sys.argv[1])
     cost(sys.argv[2], int(sys.argv[3]))
+    packets(sys.argv[4])
 
 
 if __name__ == "__main__":

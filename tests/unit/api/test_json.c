@@ -171,6 +171,19 @@ static struct weir_record dropped(void)
 }
 
 /* The kernel had no name for the reason, and hides its symbols. */
+static struct weir_record unanswered(void)
+{
+	struct weir_record record = dropped();
+
+	record.flow.drop = (struct weir_flow_drop){ 0 };
+	record.drop_reason = record.drop_reason_desc = record.drop_place = NULL;
+	record.flow.verdict = WEIR_VERDICT_UNKNOWN;
+	record.flow.state = WEIR_STATE_CLOSED;
+	record.flow.end_reason = WEIR_END_TIMEOUT;
+	record.flow.seen = WEIR_SEEN_SYN_TO_NETWORK;
+	return record;
+}
+
 static struct weir_record dropped_for_no_known_reason(void)
 {
 	struct weir_record record = dropped();
@@ -189,6 +202,7 @@ static const struct {
 	{ "refused", refused },	  { "largest", largest },	  { "hostile", hostile_strings },
 	{ "lost", lost },	  { "icmp", icmp },
 	{ "dropped", dropped },	  { "dropped_unknown", dropped_for_no_known_reason },
+	{ "unanswered", unanswered },
 };
 
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))

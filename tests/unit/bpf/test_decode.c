@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,8 +163,32 @@ static void decode_flow_values_that_do_not_exist_are_refused(void **state)
 	ev.end_reason = WEIR_EV_END_IDLE + 1;
 	assert_int_equal(weir_decode_flow(&ev, &in), -EBADMSG);
 	ev = sample();
-	ev.protocol = 1;
+	ev.protocol = IPPROTO_IGMP;
 	assert_int_equal(weir_decode_flow(&ev, &in), -EBADMSG);
+}
+
+static void decode_flow_handshake_is_where_it_was_seen_last(void **state)
+{
+	static const struct {
+		__u16 flags;
+		enum weir_seen want;
+	} cases[] = {
+		{ 0, WEIR_SEEN_NOTHING },
+		{ WEIR_EV_SYN_LEFT, WEIR_SEEN_SYN_FROM_ENDPOINT },
+		{ WEIR_EV_SYN_LEFT | WEIR_EV_SYN_OUT, WEIR_SEEN_SYN_TO_NETWORK },
+		{ WEIR_EV_SYN_LEFT | WEIR_EV_SYN_ARRIVED, WEIR_SEEN_SYN_TO_ENDPOINT },
+		{ WEIR_EV_SYN_OUT | WEIR_EV_ANSWER_CAME, WEIR_SEEN_ANSWER_FROM_NETWORK },
+		{ WEIR_EV_SYN_ARRIVED | WEIR_EV_ANSWER_LEFT, WEIR_SEEN_ANSWER_FROM_ENDPOINT },
+	};
+	struct weir_ev_flow ev = sample();
+	struct weir_flow_input in;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ev.hdr.flags = cases[i].flags;
+		assert_int_equal(weir_decode_flow(&ev, &in), 0);
+		assert_int_equal(in.seen, cases[i].want);
+	}
 }
 
 static void decode_flow_unaligned_is_fine(void **state)
@@ -339,6 +364,7 @@ int main(void)
 		cmocka_unit_test(decode_flow_comm_without_end_is_cut),
 		cmocka_unit_test(decode_type_wrong_frame_is_refused),
 		cmocka_unit_test(decode_flow_values_that_do_not_exist_are_refused),
+		cmocka_unit_test(decode_flow_handshake_is_where_it_was_seen_last),
 		cmocka_unit_test(decode_flow_unaligned_is_fine),
 		cmocka_unit_test(decode_drop_every_field_arrives),
 		cmocka_unit_test(decode_drop_values_that_do_not_exist_are_refused),

@@ -230,9 +230,29 @@ static void end_that_nobody_saw_takes_the_other_account(void **state)
 	}
 }
 
+/* An end that is known from its pod's link joins the socket of the other, and is no socket. */
+static void end_on_a_link_joins_and_is_no_socket(void **state)
+{
+	struct weir_flow_input client = weirt_tcp(WEIR_ROLE_CLIENT, WEIR_INPUT_CLOSE, WEIRT_T0);
+	struct weir_flow_input server = weirt_tcp(WEIR_ROLE_SERVER, WEIR_INPUT_CLOSE, WEIRT_T0);
+	struct weirt_bench bench;
+
+	client.end = (struct weir_flow_end){ .cookie = WEIR_COOKIE_LINK | 1 };
+	weirt_bench_init(&bench, 0);
+	weirt_put(&bench, &client);
+	weirt_put(&bench, &server);
+	weirt_settle(&bench);
+	assert_string_equal(weirt_states(&bench), "C");
+	assert_int_equal(weirt_last(&bench)->source.cookie, 0);
+	assert_int_equal(weirt_last(&bench)->destination.cookie, server.end.cookie);
+	assert_int_equal(weirt_last(&bench)->direction, WEIR_DIRECTION_EGRESS);
+	weirt_bench_done(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(end_on_a_link_joins_and_is_no_socket),
 		cmocka_unit_test(end_that_nobody_saw_takes_the_other_account),
 		cmocka_unit_test(first_record_is_held_join_ns_with_one_end_and_with_both),
 		cmocka_unit_test(open_is_due_join_ns_after_the_first_input_whatever_comes),

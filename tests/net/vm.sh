@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck source-path=SCRIPTDIR
+# A pod whose connections no socket that the agent sees has, as a virtual machine's: what its link
+# carries makes records all the same, and those of pods with sockets are not told twice.
+set -euo pipefail
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/cluster.sh"
+. "$(dirname "$0")/../lib/agent.sh"
+
+[ "$(id -u)" -eq 0 ] || tap_skip_all "needs root"
+
+# vm_pod NAME: the pod's namespace has no address; it forwards frames to the guest's, which has.
+vm_pod() {
+	local key=vm/$1 netns mac ip4 ip6
+	cluster_pod vm "$1"
+	netns=${POD_NETNS[$key]}
+	ip4=${POD_IP4[$key]}
+	ip6=${POD_IP6[$key]}
+	mac=$(ip -n "$netns" -j link show dev eth0 | jq -r '.[0].address')
+	ip -n "$netns" address flush dev eth0
+	ip netns add "$netns.guest"
+	ip -n "$netns" link add tap0 type veth peer name eth0 address "$mac" netns "$netns.guest"
+	ip -n "$netns" link set eth0 address 02:00:00:00:00:01
+	ip -n "$netns" link set tap0 up
+	ip -n "$netns.guest" -batch - <<- IP
+		link set lo up
+		addr add $ip4/32 dev eth0
+		addr add $ip6/128 dev eth0 nodad
+		link set eth0 up
+		route add default via $CLUSTER_GATEWAY4 dev eth0 onlink
+		route add default via $CLUSTER_GATEWAY6 dev eth0 onlink
+		neigh add $CLUSTER_GATEWAY6 lladdr 02:00:c6:12:00:01 dev eth0
+	IP
+	cluster_serve "$key" "$TOOLS/l2forward" eth0 tap0
+}
+
+# guest_exec NAME CMD...: outside of the cgroup that the agent watches.
+guest_exec() {
+	local netns=${POD_NETNS[vm/$1]}.guest
+	shift
+	exec sh -c 'echo 0 > "$1/cgroup.procs" && shift && exec nsenter --net="$@"' sh \
+		"$CLUSTER_TOP/tools" "/run/netns/$netns" "$@"
+}
+
+in_guest() {
+	(guest_exec "$@")
+}
+
+serve_in_guest() {
+	local out
+	out=$(mktemp "$CLUSTER_DIR/serve.XXXXXX")
+	guest_exec "$@" > "$out" &
+	disown $!
+	cluster_wait 10 grep -q '^ready' "$out" || cluster_die "no answer from: $*"
+}
+
+cluster_start
+cluster_pod vm pod
+vm_pod guest
+vm_pod other
+agent_start --idle-timeout 1s --flow-interval 500ms
+agent_follow "$CLUSTER_DIR/records"
+GUEST4=${POD_IP4[vm/guest]}
+GUEST6=[${POD_IP6[vm/guest]}]
+POD4=${POD_IP4[vm/pod]}
+cluster_serve vm/pod "$TOOLS/tcpload" server :: 8001
+cluster_serve vm/pod "$TOOLS/udpload" server :: 9001
+serve_in_guest guest "$TOOLS/tcpload" server :: 8002
+serve_in_guest guest "$TOOLS/udpload" server :: 9002
+
+# check PROTOCOL NAME PORT SOURCE DESTINATION
+check() {
+	jq -c --argjson port "$3" --arg from "${4#*/}" \
+		'select(.flow.l4[].destination_port? == $port and .flow.source.pod_name == $from)' \
+		"$CLUSTER_DIR/records" > "$CLUSTER_DIR/records.$2"
+	"$ROOT/tests/lib/truth.py" "$1" "$CLUSTER_DIR/truth.$2" "$CLUSTER_DIR/records.$2" \
+		--source "$4" --destination "$5"
+}
+
+in_guest guest "$TOOLS/tcpload" client --to "$POD4:8001" --connections 200 --concurrency 16 \
+	--seed 1 --out "$CLUSTER_DIR/truth.guest-pod" > /dev/null
+cluster_run vm/pod "$TOOLS/tcpload" client --to "$GUEST4:8002" --connections 200 --concurrency 16 \
+	--seed 2 --out "$CLUSTER_DIR/truth.pod-guest" > /dev/null
+in_guest other "$TOOLS/tcpload" client --to "$GUEST6:8002" --connections 200 --concurrency 16 \
+	--seed 3 --out "$CLUSTER_DIR/truth.other-guest" > /dev/null
+settle "$CLUSTER_DIR/records" 600
+# By now the guests' links are known as such for longer than an exchange rests: who asks is known.
+in_guest guest "$TOOLS/udpload" client --to "$POD4:9001" --mode connected --exchanges 100 \
+	--seed 4 --out "$CLUSTER_DIR/truth.udp-guest-pod" > /dev/null
+cluster_run vm/pod "$TOOLS/udpload" client --to "$GUEST4:9002" --mode connected --exchanges 100 \
+	--seed 5 --out "$CLUSTER_DIR/truth.udp-pod-guest" > /dev/null
+settle "$CLUSTER_DIR/records" 800
+tap_check "a guest's connections to a pod" check tcp guest-pod 8001 vm/guest vm/pod
+tap_check "a pod's connections to a guest" check tcp pod-guest 8002 vm/pod vm/guest
+tap_check "a guest's connections to another, IPv6" check tcp other-guest 8002 vm/other vm/guest
+tap_check "a guest's datagrams to a pod" check udp udp-guest-pod 9001 vm/guest vm/pod
+tap_check "a pod's datagrams to a guest" check udp udp-pod-guest 9002 vm/pod vm/guest
+tap_check "no loss" agent_check_no_loss
+tap_check "seen = delivered + losses" agent_check_balance
+tap_done
