@@ -380,7 +380,7 @@ static __noinline int from_pod(struct __sk_buff *skb, bool has_socket)
 			link_conn_forget(&packet);
 		return NEXT;
 	}
-	if (!has_socket && is_sockets_own(&packet) && !*since)
+	if (!has_socket && is_sockets_own(&packet) && !(packet.tcp_flags & TCP_RST) && !*since)
 		*since = bpf_ktime_get_ns();
 	link_conn_seen(skb, &packet, true, *since);
 	return NEXT;

@@ -370,6 +370,9 @@ static void learn_counts(struct weir_connection *conn, int side, const struct we
 	struct weir_connection_end *end = &conn->end[side];
 	const struct weir_flow_counts *counts = &in->counts;
 	bool tells = conn->source == (unsigned)side || !(conn->known & BIT(conn->source));
+	/* What went to a pod by its link may not have come to anybody. */
+	bool heard = counts->rx_packets &&
+		     (!(end->cookie & WEIR_COOKIE_LINK) || conn->source == (unsigned)side);
 	bool changed = false;
 
 	/* A sweep reads a live socket, a FIN of which may just be counted as a byte; at its close
@@ -388,8 +391,7 @@ static void learn_counts(struct weir_connection *conn, int side, const struct we
 		end->retransmits = counts->retransmits;
 		conn->dirty = 1;
 	}
-	if (conn->protocol != IPPROTO_TCP && counts->rx_packets && !conn->arrived &&
-	    (tells || !conn->stale)) {
+	if (conn->protocol != IPPROTO_TCP && heard && !conn->arrived && (tells || !conn->stale)) {
 		conn->arrived = 1;
 		conn->dirty = 1;
 	}
