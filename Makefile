@@ -29,7 +29,7 @@ Q := @
 say = @printf '  %-8s %s\n'
 endif
 
-LIBS := libbpf libelf libmnl json-c libwebsockets yaml-0.1
+LIBS := libbpf libelf libmnl json-c libwebsockets yaml-0.1 ldns
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
 	-Wpointer-arith -Wno-unused-parameter -Wno-format-zero-length
 WERROR := $(if $(CI),-Werror)
@@ -50,7 +50,7 @@ all: $(BUILD)/weir-agent $(BUILD)/weir
 # --- modules ---------------------------------------------------------------------------------
 # One archive per folder, so that a test links only what it names. Order: users before used.
 
-MODULES := bpf api k8s-meta flow lib
+MODULES := bpf api dns k8s-meta flow lib
 sources = $(wildcard $(1)/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %.bpf.c,$(call sources,$(1))))
 ARCHIVES := $(foreach m,$(MODULES),$(BUILD)/$(m)/lib$(m).a)

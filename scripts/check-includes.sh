@@ -21,18 +21,21 @@ bpf/vmlinux\.h           | -                                                  | 
 bpf/.*\.bpf\.[ch]        | bpf/(vmlinux|weir_abi)\.h bpf/[^/]*\.bpf\.h        | bpf/bpf_(helpers|core_read|tracing|endian)\.h
 bpf/.*                   | bpf/.* lib/.* flow/flow\.h                         | C bpf/(bpf|btf|libbpf)\.h libelf\.h gelf\.h
 flow/.*                  | flow/.* lib/.*                                     | PURE
+dns/message\.c           | dns/.* lib/.*                                      | PURE ldns/ldns\.h
+dns/.*                   | dns/.* lib/.*                                      | PURE
 k8s-meta/.*              | k8s-meta/.* lib/.*                                 | C json-c/.* libwebsockets\.h yaml\.h
 policy/.*                | policy/.* lib/.* flow/.* k8s-meta/(identity|store)\.h | PURE
-api/.*                   | api/.* lib/.* flow/.* k8s-meta/(identity|store)\.h policy/.* | C json-c/.* libwebsockets\.h
-cmd/.*                   | (cmd|bpf|lib|flow|k8s-meta|policy|api)/.*          | C
+api/.*                   | api/.* lib/.* flow/.* dns/.* k8s-meta/(identity|store)\.h policy/.* | C json-c/.* libwebsockets\.h
+cmd/.*                   | (cmd|bpf|lib|flow|dns|k8s-meta|policy|api)/.*      | C
 tests/tools/.*           | tests/tools/.*                                     | C
 tests/unit/lib/.*        | tests/.* lib/.*                                    | C cmocka\.h libwebsockets\.h libmnl/.*
 tests/unit/flow/.*       | tests/.* lib/.* flow/.*                            | C cmocka\.h
+tests/unit/dns/.*        | tests/.* lib/.* dns/.*                             | C cmocka\.h
 tests/unit/k8s-meta/.*   | tests/.* lib/.* k8s-meta/.*                        | C cmocka\.h json-c/.* libwebsockets\.h yaml\.h
 tests/unit/policy/.*     | tests/.* lib/.* flow/.* k8s-meta/.* policy/.*      | C cmocka\.h
-tests/unit/api/.*        | tests/.* lib/.* flow/.* k8s-meta/.* policy/.* api/.* | C cmocka\.h json-c/.* libwebsockets\.h
+tests/unit/api/.*        | tests/.* lib/.* flow/.* dns/.* k8s-meta/.* policy/.* api/.* | C cmocka\.h json-c/.* libwebsockets\.h
 tests/unit/bpf/.*        | tests/.* lib/.* flow/.* bpf/.*                     | C cmocka\.h bpf/.*
-tests/.*                 | (tests|cmd|bpf|lib|flow|k8s-meta|policy|api)/.*    | C cmocka\.h bpf/(bpf|btf|libbpf)\.h
+tests/.*                 | (tests|cmd|bpf|lib|flow|dns|k8s-meta|policy|api)/.* | C cmocka\.h bpf/(bpf|btf|libbpf)\.h
 RULES
 )
 

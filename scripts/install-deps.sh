@@ -7,7 +7,7 @@ set -euo pipefail
 build=(
 	make gcc libc6-dev pkg-config
 	clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
-	libmnl-dev libjson-c-dev libwebsockets-dev libyaml-dev
+	libmnl-dev libjson-c-dev libwebsockets-dev libyaml-dev libldns-dev
 )
 test=(
 	libcmocka-dev libclang-rt-14-dev clang-format clang-tidy shellcheck
