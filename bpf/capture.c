@@ -101,6 +101,7 @@ static void on_ring_record(void *ctx, const void *data, size_t len)
 	struct weir_cgroup_event cgroup;
 	struct weir_flow_input input;
 	struct weir_drop_input drop;
+	struct weir_dns_event dns;
 
 	switch (weir_decode_type(data, len)) {
 	case WEIR_EV_FLOW:
@@ -119,6 +120,12 @@ static void on_ring_record(void *ctx, const void *data, size_t len)
 			break;
 		capture->drops_told += drop.kind == WEIR_INPUT_OPEN;
 		pass_drop(capture, &drop);
+		return;
+	case WEIR_EV_DNS:
+		if (!capture->opts.on_dns || weir_decode_dns(data, &dns))
+			break;
+		capture->passed++;
+		capture->opts.on_dns(capture->opts.ctx, &dns);
 		return;
 	}
 	capture->bad_events++;
@@ -166,6 +173,7 @@ static int load(struct weir_capture *capture, struct weir_error *err)
 				      strerror(errno));
 	capture->skel = skel;
 	skel->rodata->udp_idle_ns = opts->udp_idle_ns;
+	memcpy((void *)skel->rodata->dns_ports, opts->dns_ports, sizeof(opts->dns_ports));
 	skel->rodata->root_cgroup_id = opts->root_cgroup_id;
 	skel->rodata->start_ns = weir_time_mono_ns();
 	skel->rodata->thread_known =

@@ -25,10 +25,12 @@ struct weir_capture_opts {
 	size_t tcp_conns_max;     /* ends of TCP connections on this node; 0: 262144 */
 	size_t udp_flows_max;     /* 0: 262144 */
 	uint64_t udp_idle_ns;     /* 0: 15 s */
+	uint16_t dns_ports[WEIR_EV_DNS_PORTS_MAX];  /* up to the first 0: where DNS is spoken */
 	/* Borrowed arguments, valid for the call. */
 	void (*on_flow)(void *ctx, const struct weir_flow_input *input);
 	void (*on_cgroup)(void *ctx, const struct weir_cgroup_event *event);
 	void (*on_drop)(void *ctx, const struct weir_drop_input *input);
+	void (*on_dns)(void *ctx, const struct weir_dns_event *event);  /* with @dns_ports */
 	/* libbpf's own messages, for the log; NULL drops them. */
 	void (*on_message)(void *ctx, bool warning, const char *text);
 	void *ctx;

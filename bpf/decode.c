@@ -43,6 +43,12 @@ int weir_decode_type(const void *data, size_t len)
 	case WEIR_EV_DROP:
 		want = sizeof(struct weir_ev_drop);
 		break;
+	case WEIR_EV_DNS:
+		/* Of several lengths: weir_decode_dns() looks whether the message is in it. */
+		if (len < offsetof(struct weir_ev_dns, payload) || len > sizeof(struct weir_ev_dns))
+			return -EBADMSG;
+		want = len;
+		break;
 	case WEIR_EV_PAUSE:
 		want = sizeof(struct weir_ev_hdr);
 		break;
@@ -182,5 +188,35 @@ int weir_decode_cgroup(const void *data, struct weir_cgroup_event *ret_event)
 	memcpy(&ret_event->id, &ev->id, sizeof(ret_event->id));
 	ret_event->made = op == WEIR_EV_CGROUP_MADE;
 	ret_event->path = ev->path;
+	return 0;
+}
+
+int weir_decode_dns(const void *data, struct weir_dns_event *ret_event)
+{
+	const size_t head = offsetof(struct weir_ev_dns, payload);
+	struct weir_ev_dns ev;
+
+	memcpy(&ev, data, head);
+	if (ev.end.answer > 1 || ev.captured > ev.len || ev.captured > ev.hdr.len - head ||
+	    (ev.end.protocol != IPPROTO_TCP && ev.end.protocol != IPPROTO_UDP))
+		return -EBADMSG;
+	ret_event->time_ns = ev.hdr.ts_ns;
+	ret_event->answer = ev.end.answer;
+	ret_event->protocol = ev.end.protocol;
+	ret_event->client_port = ev.end.client_port;
+	ret_event->server_port = ev.end.server_port;
+	addr_decode(&ret_event->client, ev.end.client);
+	addr_decode(&ret_event->server, ev.end.server);
+	ret_event->end = (struct weir_flow_end){
+		.cgroup_id = ev.end.cgroup_id,
+		.cookie = ev.end.cookie,
+		.netns = ev.end.netns,
+		.pid = ev.end.pid,
+	};
+	memcpy(ret_event->end.comm, ev.end.comm, sizeof(ret_event->end.comm));
+	ret_event->end.comm[sizeof(ret_event->end.comm) - 1] = '\0';
+	ret_event->payload = (const uint8_t *)data + head;
+	ret_event->captured = ev.captured;
+	ret_event->len = ev.len;
 	return 0;
 }

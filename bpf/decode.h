@@ -10,7 +10,7 @@
 /**
  * weir_decode_type() - what a ring record or row is, after checking what all have in common.
  *
- * Errors: -EBADMSG for a length that is not the type's, another version, or an unknown type;
+ * Errors: -EBADMSG for a length that is none of the type's, another version, or an unknown type;
  *         nothing of such a record is used. Otherwise an enum weir_ev_type.
  */
 int weir_decode_type(const void *data, size_t len);
@@ -36,5 +36,23 @@ struct weir_cgroup_event {
 
 /** weir_decode_cgroup() - as weir_decode_flow(); -EBADMSG also for a path without end. */
 int weir_decode_cgroup(const void *data, struct weir_cgroup_event *ret_event);
+
+/** struct weir_dns_event - one DNS message as a client on this node sent or received it. */
+struct weir_dns_event {
+	uint64_t time_ns;
+	bool answer;               /* false: from the client; true: to it */
+	uint8_t protocol;          /* IPPROTO_UDP or IPPROTO_TCP */
+	uint16_t client_port;
+	uint16_t server_port;
+	struct weir_addr client;
+	struct weir_addr server;   /* as the client sees it */
+	struct weir_flow_end end;  /* the client's; all zero when it has no socket on this node */
+	const uint8_t *payload;    /* borrowed from the record; any alignment */
+	size_t captured;           /* bytes of it */
+	size_t len;                /* of the message on the wire */
+};
+
+/** weir_decode_dns() - as weir_decode_flow(); -EBADMSG also for more bytes than there can be. */
+int weir_decode_dns(const void *data, struct weir_dns_event *ret_event);
 
 #endif

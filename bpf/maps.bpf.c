@@ -2,6 +2,7 @@
 /* The maps and shared settings of all programs, defined once. */
 #include "bpf/common.bpf.h"
 #include "bpf/conns.bpf.h"
+#include "bpf/dns.bpf.h"
 #include "bpf/drop.bpf.h"
 #include "bpf/link_conns.bpf.h"
 #include "bpf/listeners.bpf.h"
@@ -24,6 +25,7 @@ struct link_places link_places SEC(".maps");
 const volatile __u64 udp_idle_ns = 15000000000ULL;
 const volatile bool thread_known = false;
 const volatile __u32 young_mask = 2047;
+const volatile __u16 dns_ports[WEIR_EV_DNS_PORTS_MAX] = {};
 volatile bool reader_polls = false;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

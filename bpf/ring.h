@@ -14,7 +14,7 @@
 struct weir_ring;
 
 /** The longest record that may go round the end; longer ones reach the callback as length 0. */
-#define WEIR_RING_RECORD_MAX 512
+#define WEIR_RING_RECORD_MAX 1536
 
 /** @data is borrowed for the call. */
 typedef void (*weir_ring_fn)(void *ctx, const void *data, size_t len);

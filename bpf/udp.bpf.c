@@ -6,6 +6,8 @@
  */
 #include "bpf/udp.bpf.h"
 
+#include "bpf/dns.bpf.h"
+
 /* Set by the loader: when this agent started, and for how long after it a bound socket that was
  * there before may be answering what it was not seen to ask. */
 const volatile __u64 start_ns = 0;
@@ -44,6 +46,7 @@ struct datagram {
 	__u8 destination[16] ALIGNED;
 	__u16 source_port;
 	__u16 destination_port;
+	__u32 payload;    /* its offset */
 	__u32 bytes;      /* payload, all segments */
 	__u32 count;      /* datagrams: segments of a GSO or GRO packet */
 };
@@ -100,7 +103,8 @@ static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagra
 		return false;
 	dg->source_port = bpf_ntohs(ports[0]);
 	dg->destination_port = bpf_ntohs(ports[1]);
-	dg->bytes = skb->len > off + 8 ? skb->len - off - 8 : 0;
+	dg->payload = off + 8;
+	dg->bytes = skb->len > dg->payload ? skb->len - dg->payload : 0;
 	dg->count = skb->gso_segs > 1 ? skb->gso_segs : 1;
 	return true;
 }
@@ -224,6 +228,57 @@ static __always_inline void egress_remote(struct weir_ev_udp_key *key, struct bp
 	key->remote_port = dg->destination_port;
 }
 
+/* The packet's source on its way out, its destination on its way in. */
+static __always_inline void own_addr(struct __sk_buff *skb, bool egress, __u8 addr[16])
+{
+	struct in6_addr v6 = {};
+	__be32 v4 = 0;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		(void)bpf_skb_load_bytes(skb,
+					 egress ? offsetof(struct ipv4_header, saddr)
+						: offsetof(struct ipv4_header, daddr),
+					 &v4, sizeof(v4));
+		addr_set_v4(addr, v4);
+	} else {
+		(void)bpf_skb_load_bytes(skb,
+					 egress ? offsetof(struct ipv6_header, saddr)
+						: offsetof(struct ipv6_header, daddr),
+					 &v6, sizeof(v6));
+		addr_set_v6(addr, &v6);
+	}
+}
+
+/*
+ * A message to or from a server at one of DNS's ports: so only the client's side is told, and of a
+ * server its own questions to others. Where both ends have such a port, the message itself says
+ * which of them asked. What is not handed over is read again: it would have to lie in memory for
+ * every datagram, for the sake of those few.
+ */
+static __noinline int dns_seen(struct __sk_buff *skb, const struct weir_ev_udp_key *key,
+			       const struct udp_socket *socket, __u32 payload, bool egress)
+{
+	struct weir_ev_dns_end end = {};
+
+	if (dns_port(key->local_port) && dns_answers(skb, payload) == egress)
+		return 0;
+	own_addr(skb, egress, end.client);
+	addr_copy(end.server, key->remote);
+	end.client_port = key->local_port;
+	end.server_port = key->remote_port;
+	end.cookie = key->cookie;
+	end.cgroup_id = bpf_skb_cgroup_id(skb);
+	end.protocol = IPPROTO_UDP;
+	end.answer = !egress;
+	if (socket) {
+		end.pid = socket->pid;
+		end.netns = socket->netns;
+		copy16(end.comm, socket->comm);
+	}
+	dns_tell(skb, payload, skb->len > payload ? skb->len - payload : 0, &end);
+	return 0;
+}
+
 static __noinline int datagram_seen(struct __sk_buff *skb, bool egress)
 {
 	struct weir_ev_udp_key key = {};
@@ -250,6 +305,8 @@ static __noinline int datagram_seen(struct __sk_buff *skb, bool egress)
 		addr_copy(key.remote, dg.source);
 		key.remote_port = dg.source_port;
 	}
+	if (dns_port(key.remote_port))
+		dns_seen(skb, &key, socket, dg.payload, egress);
 	now = bpf_ktime_get_ns();
 	udp = bpf_map_lookup_elem(&udp_flows, &key);
 	if (udp) {

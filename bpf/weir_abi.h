@@ -19,6 +19,7 @@ enum weir_ev_type {
 	WEIR_EV_CGROUP = 2, /* struct weir_ev_cgroup */
 	WEIR_EV_PAUSE = 3,  /* of a sweep, a header alone: WEIR_EV_PAUSE_ENTRIES had no news */
 	WEIR_EV_DROP = 4,   /* struct weir_ev_drop */
+	WEIR_EV_DNS = 5,    /* struct weir_ev_dns, as much of it as hdr.len says */
 };
 
 /* The values of enum weir_input_kind, weir_role and weir_end_reason in flow/flow.h, restated
@@ -165,6 +166,39 @@ struct weir_ev_drop {
 	__u8 pad[5];
 };
 
+/* Ports that are DNS's: as many as the loader may name. */
+#define WEIR_EV_DNS_PORTS_MAX 8
+
+/* What is kept of a message. More than a resolver is answered over UDP without asking for it, and
+ * what DNS Flag Day 2020 made the usual most. */
+#define WEIR_EV_DNS_PAYLOAD_LEN 1232
+
+/* Whose message it is, and between whom it went. */
+struct weir_ev_dns_end {
+	__u8 client[16];
+	__u8 server[16];     /* as the client sees it: of a query the address asked for */
+	char comm[WEIR_EV_COMM_LEN];
+	__u64 cookie;        /* of the client's socket; 0: it has none on this node */
+	__u64 cgroup_id;     /* likewise */
+	__u32 netns;         /* as in struct weir_ev_flow */
+	__u32 pid;
+	__u16 client_port;
+	__u16 server_port;
+	__u8 protocol;       /* IPPROTO_UDP, IPPROTO_TCP */
+	__u8 answer;         /* 0: from the client; 1: to it */
+	__u8 pad[2];
+};
+
+/* A DNS message as a client sent or received it; TCP's without its two bytes of length. The record
+ * ends behind some byte of @payload, at a multiple of 8, not before @captured of it. */
+struct weir_ev_dns {
+	struct weir_ev_hdr hdr;
+	struct weir_ev_dns_end end;
+	__u32 len;           /* of the message on the wire */
+	__u32 captured;      /* bytes of @payload that are it; the rest is zero */
+	__u8 payload[WEIR_EV_DNS_PAYLOAD_LEN];
+};
+
 /* Per-CPU counters: seen = records submitted + every loss below. */
 struct weir_ev_stats {
 	__u64 seen;
@@ -253,6 +287,8 @@ _Static_assert(sizeof(struct weir_ev_drop_totals) == 24, "weir_ev_drop_totals la
 _Static_assert(sizeof(struct weir_ev_drop_client) == 64, "weir_ev_drop_client layout");
 _Static_assert(sizeof(struct weir_ev_drop) == 160, "weir_ev_drop layout");
 _Static_assert(sizeof(struct weir_ev_stats) == 64, "weir_ev_stats layout");
+_Static_assert(sizeof(struct weir_ev_dns_end) == 80, "weir_ev_dns_end layout");
+_Static_assert(sizeof(struct weir_ev_dns) == 1336, "weir_ev_dns layout");
 _Static_assert(sizeof(struct weir_ev_udp_key) == 32, "weir_ev_udp_key layout");
 _Static_assert(sizeof(struct weir_ev_link_key) == 40, "weir_ev_link_key layout");
 _Static_assert(sizeof(struct weir_ev_link) == 96, "weir_ev_link layout");

@@ -50,6 +50,10 @@ struct world {
 	size_t n_cgroups;
 	struct weir_drop_input drops[256]; /* the latest; the whole machine's */
 	size_t n_drops;
+	uint16_t dns_ports[WEIR_EV_DNS_PORTS_MAX];
+	struct weir_dns_event dns[64];
+	uint8_t dns_payloads[64][WEIR_EV_DNS_PAYLOAD_LEN];
+	size_t n_dns;
 };
 
 static struct world world;
@@ -78,6 +82,17 @@ static inline void on_cgroup(void *ctx, const struct weir_cgroup_event *event)
 	w->cgroups[w->n_cgroups] = *event;
 	(void)snprintf(w->paths[w->n_cgroups], sizeof(w->paths[0]), "%s", event->path);
 	w->n_cgroups++;
+}
+
+static inline void on_dns(void *ctx, const struct weir_dns_event *event)
+{
+	struct world *w = ctx;
+
+	assert_true(w->n_dns < 64);
+	w->dns[w->n_dns] = *event;
+	memcpy(w->dns_payloads[w->n_dns], event->payload, event->captured);
+	w->dns[w->n_dns].payload = w->dns_payloads[w->n_dns];
+	w->n_dns++;
 }
 
 static inline void write_text(const char *path, const char *text)
@@ -139,9 +154,12 @@ static inline void capture_start(struct world *w)
 		.on_flow = on_flow,
 		.on_cgroup = on_cgroup,
 		.on_drop = on_drop,
+		.on_dns = on_dns,
 		.ctx = w,
 	};
 
+	memcpy(opts.dns_ports, w->dns_ports, sizeof(opts.dns_ports));
+	w->n_dns = 0;
 	w->n_inputs = 0;
 	w->n_cgroups = 0;
 	w->n_drops = 0;

@@ -42,6 +42,19 @@ static void decode_drop(const char *record)
 	fuzz_check(memchr(in.client.comm, '\0', sizeof(in.client.comm)));
 }
 
+static void decode_dns(const char *record, size_t size)
+{
+	struct weir_dns_event event;
+	int r = weir_decode_dns(record, &event);
+
+	fuzz_check(r == 0 || r == -EBADMSG);
+	if (r < 0)
+		return;
+	fuzz_check(event.captured <= event.len);
+	fuzz_check((const char *)event.payload + event.captured <= record + size);
+	fuzz_check(memchr(event.end.comm, '\0', sizeof(event.end.comm)));
+}
+
 static void decode(const void *data, size_t size)
 {
 	_cleanup_free_ char *record = fuzz_copy(data, size);
@@ -58,6 +71,11 @@ static void decode(const void *data, size_t size)
 	case WEIR_EV_DROP:
 		fuzz_check(size == sizeof(struct weir_ev_drop));
 		decode_drop(record);
+		break;
+	case WEIR_EV_DNS:
+		fuzz_check(size >= offsetof(struct weir_ev_dns, payload));
+		fuzz_check(size <= sizeof(struct weir_ev_dns));
+		decode_dns(record, size);
 		break;
 	case WEIR_EV_PAUSE:
 		fuzz_check(size == sizeof(struct weir_ev_hdr));
@@ -93,5 +111,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	decode(data, size);
 	decode_body(WEIR_EV_FLOW, sizeof(struct weir_ev_flow), data, size);
 	decode_body(WEIR_EV_CGROUP, sizeof(struct weir_ev_cgroup), data, size);
+	decode_body(WEIR_EV_DNS, offsetof(struct weir_ev_dns, payload) + 64, data, size);
 	return 0;
 }

@@ -290,6 +290,99 @@ static void decode_drop_values_that_do_not_exist_are_refused(void **state)
 	assert_int_equal(strlen(in.client.comm), WEIR_COMM_MAX - 1);
 }
 
+/* As long as a record of @captured bytes of a message is that is @len long. */
+static size_t sample_dns(struct weir_ev_dns *ev, uint32_t captured, uint32_t len)
+{
+	size_t size = offsetof(struct weir_ev_dns, payload) + (captured + 7) / 8 * 8;
+
+	*ev = (struct weir_ev_dns){
+		.hdr = { .len = (uint16_t)size,
+			 .version = WEIR_ABI_VERSION,
+			 .type = WEIR_EV_DNS,
+			 .ts_ns = 42 },
+		.end = { .client = { 0xfd, [15] = 1 },
+			 .server = { [10] = 0xff, 0xff, 10, 96, 0, 10 },
+			 .comm = "resolver",
+			 .cookie = 7,
+			 .cgroup_id = 8,
+			 .netns = 9,
+			 .pid = 10,
+			 .client_port = 40000,
+			 .server_port = 53,
+			 .protocol = 17,
+			 .answer = 1 },
+		.len = len,
+		.captured = captured,
+	};
+	for (size_t i = 0; i < captured; i++)
+		ev->payload[i] = (uint8_t)i;
+	return size;
+}
+
+static void decode_dns_every_field_arrives(void **state)
+{
+	struct weir_dns_event event;
+	struct weir_ev_dns ev;
+	size_t size = sample_dns(&ev, 100, 5000);
+
+	(void)state;
+	assert_int_equal(weir_decode_type(&ev, size), WEIR_EV_DNS);
+	assert_int_equal(weir_decode_dns(&ev, &event), 0);
+	assert_int_equal(event.time_ns, 42);
+	assert_true(event.answer);
+	assert_int_equal(event.protocol, 17);
+	assert_int_equal(event.client_port, 40000);
+	assert_int_equal(event.server_port, 53);
+	assert_memory_equal(event.client.bytes, ev.end.client, 16);
+	assert_memory_equal(event.server.bytes, ev.end.server, 16);
+	assert_int_equal(event.end.cookie, 7);
+	assert_int_equal(event.end.cgroup_id, 8);
+	assert_int_equal(event.end.netns, 9);
+	assert_int_equal(event.end.pid, 10);
+	assert_string_equal(event.end.comm, "resolver");
+	assert_ptr_equal(event.payload, ev.payload);
+	assert_int_equal(event.captured, 100);
+	assert_int_equal(event.len, 5000);
+}
+
+static void decode_dns_values_that_cannot_be_are_refused(void **state)
+{
+	struct weir_dns_event event;
+	struct weir_ev_dns ev;
+	size_t size;
+
+	(void)state;
+	size = sample_dns(&ev, 0, 0);
+	assert_int_equal(weir_decode_type(&ev, size), WEIR_EV_DNS);
+	assert_int_equal(weir_decode_type(&ev, size - 1), -EBADMSG);
+	ev.hdr.len--;
+	assert_int_equal(weir_decode_type(&ev, size - 1), -EBADMSG);
+	size = sample_dns(&ev, WEIR_EV_DNS_PAYLOAD_LEN, WEIR_EV_DNS_PAYLOAD_LEN);
+	assert_int_equal(weir_decode_type(&ev, size), WEIR_EV_DNS);
+	assert_int_equal(weir_decode_dns(&ev, &event), 0);
+	ev.hdr.len++;
+	assert_int_equal(weir_decode_type(&ev, size + 1), -EBADMSG);
+	(void)sample_dns(&ev, 64, 64);
+	ev.captured = 65; /* of 64 that are there */
+	ev.len = 65;
+	assert_int_equal(weir_decode_dns(&ev, &event), -EBADMSG);
+	ev.captured = UINT32_MAX;
+	ev.len = UINT32_MAX;
+	assert_int_equal(weir_decode_dns(&ev, &event), -EBADMSG);
+	(void)sample_dns(&ev, 64, 63);
+	assert_int_equal(weir_decode_dns(&ev, &event), -EBADMSG);
+	(void)sample_dns(&ev, 64, 64);
+	ev.end.answer = 2;
+	assert_int_equal(weir_decode_dns(&ev, &event), -EBADMSG);
+	(void)sample_dns(&ev, 64, 64);
+	ev.end.protocol = 1;
+	assert_int_equal(weir_decode_dns(&ev, &event), -EBADMSG);
+	(void)sample_dns(&ev, 64, 64);
+	memset(ev.end.comm, 'x', sizeof(ev.end.comm));
+	assert_int_equal(weir_decode_dns(&ev, &event), 0);
+	assert_int_equal(strlen(event.end.comm), WEIR_COMM_MAX - 1);
+}
+
 static void decode_cgroup_path_arrives(void **state)
 {
 	struct weir_ev_cgroup ev = {
@@ -368,6 +461,8 @@ int main(void)
 		cmocka_unit_test(decode_flow_unaligned_is_fine),
 		cmocka_unit_test(decode_drop_every_field_arrives),
 		cmocka_unit_test(decode_drop_values_that_do_not_exist_are_refused),
+		cmocka_unit_test(decode_dns_every_field_arrives),
+		cmocka_unit_test(decode_dns_values_that_cannot_be_are_refused),
 		cmocka_unit_test(decode_cgroup_path_arrives),
 		cmocka_unit_test(decode_random_bytes_never_crash),
 	};
