@@ -69,6 +69,7 @@ struct weir_filter {
 	uint64_t protocols[4];   /* a bit per IP protocol number */
 	uint32_t verdicts;       /* a bit per enum weir_verdict */
 	bool has_protocols;
+	bool dns;                /* a protocol within others */
 };
 
 static const char *const side_prefixes[SIDE_MAX_] = { "", "from-", "to-" };
@@ -216,6 +217,10 @@ static int add_protocol(struct weir_filter *filter, const char *text, struct wei
 		{ "icmpv6", { IPPROTO_ICMPV6, IPPROTO_ICMPV6 } },
 	};
 
+	if (!strcasecmp(text, "dns")) {
+		filter->dns = filter->has_protocols = true;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcasecmp(names[i].name, text))
 			continue;
@@ -226,7 +231,7 @@ static int add_protocol(struct weir_filter *filter, const char *text, struct wei
 		return 0;
 	}
 	return weir_error_set(err, -EINVAL,
-			      "'%s' is not a protocol (tcp, udp, sctp, icmp, icmpv4, icmpv6)",
+			      "'%s' is not a protocol (tcp, udp, sctp, icmp, icmpv4, icmpv6, dns)",
 			      text);
 }
 
@@ -337,15 +342,22 @@ static bool term_matches(const struct term *term, enum what what, enum side side
 	return false;
 }
 
+static bool protocol_matches(const struct weir_filter *filter, const struct weir_record *record)
+{
+	uint8_t protocol = record->flow.protocol;
+
+	return (filter->protocols[protocol / 64] >> protocol % 64 & 1) ||
+	       (filter->dns && record->dns);
+}
+
 bool weir_filter_match(const struct weir_filter *filter, const struct weir_record *record)
 {
 	const struct weir_flow *flow = &record->flow;
-	struct end ends[2];
+	struct end ends[2], *asked;
 
 	if (record->kind != WEIR_RECORD_FLOW)
 		return true;
-	if (filter->has_protocols &&
-	    !(filter->protocols[flow->protocol / 64] >> flow->protocol % 64 & 1))
+	if (filter->has_protocols && !protocol_matches(filter, record))
 		return false;
 	if (filter->verdicts && !(filter->verdicts >> flow->verdict & 1))
 		return false;
@@ -357,12 +369,15 @@ bool weir_filter_match(const struct weir_filter *filter, const struct weir_recor
 	};
 	ends[1] = (struct end){
 		.identity = record->destination,
-		.service = record->service,
 		.addr = words_of(&flow->destination_addr),
-		.asked_addr = words_of(&flow->asked_addr),
+		.asked_addr.is_none = true,
 		.port = flow->destination_port,
-		.asked_port = flow->asked_port,
 	};
+	/* An answer comes from what was asked. */
+	asked = &ends[record->dns && record->dns->response ? 0 : 1];
+	asked->service = record->service;
+	asked->asked_addr = words_of(&flow->asked_addr);
+	asked->asked_port = flow->asked_port;
 	for (int what = 0; what < WHAT_MAX_; what++) {
 		for (int side = 0; side < SIDE_MAX_; side++) {
 			const struct term *term = &filter->terms[what][side];

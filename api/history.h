@@ -16,7 +16,12 @@
  */
 struct weir_history;
 
-/** weir_history_new() - as many records as fit @bytes (at least 64); memory is touched as used. */
+/**
+ * weir_history_new() - as many records as fit @bytes (at least 64); memory is touched as used.
+ *
+ * What records point at and own (names, DNS messages) may take a quarter of @bytes more, at least
+ * 64 KiB; beyond it the oldest go before their time.
+ */
 int weir_history_new(size_t bytes, struct weir_history **ret_history);
 void weir_history_free(struct weir_history **history);
 

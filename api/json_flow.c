@@ -13,6 +13,9 @@
 /* And 1 is a drop event. Its sub type is a number of Cilium's, of which the kernel's are none. */
 #define EVENT_TYPE_DROP "1"
 
+/* And 129 is what a proxy logged of an application's protocol. */
+#define EVENT_TYPE_L7 "129"
+
 #define EMITTER "\"emitter\":{\"name\":\"Weir\",\"version\":\"" WEIR_VERSION "\"},"
 
 static uint64_t mix(uint64_t value)
@@ -150,7 +153,10 @@ static void put_service(struct weir_buf *out, const struct weir_record *record)
 {
 	if (!record->service)
 		return;
-	WEIR_JSON_LIT(out, "\"destination_service\":{");
+	if (record->dns && record->dns->response)
+		WEIR_JSON_LIT(out, "\"source_service\":{");
+	else
+		WEIR_JSON_LIT(out, "\"destination_service\":{");
 	WEIR_JSON_STR(out, "\"name\":", record->service->name);
 	WEIR_JSON_STR(out, "\"namespace\":", record->service->namespace_);
 	WEIR_JSON_ADDR(out, "\"cluster_ip\":", &record->flow.asked_addr);
@@ -177,9 +183,13 @@ static void put_drop(struct weir_buf *out, const struct weir_record *record)
 	weir_json_close(out, '}');
 }
 
-static void put_event(struct weir_buf *out, const struct weir_flow *flow, bool arrived)
+static void put_event(struct weir_buf *out, const struct weir_record *record, bool arrived)
 {
-	if (flow->verdict == WEIR_VERDICT_DROPPED)
+	const struct weir_flow *flow = &record->flow;
+
+	if (record->dns)
+		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_L7 "},");
+	else if (flow->verdict == WEIR_VERDICT_DROPPED)
 		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_DROP "},");
 	else if (arrived)
 		WEIR_JSON_LIT(out, "\"event_type\":{\"type\":" EVENT_TYPE_TRACE "},");
@@ -188,25 +198,28 @@ static void put_event(struct weir_buf *out, const struct weir_flow *flow, bool a
 				   ",\"sub_type\":" SUB_TYPE_FROM_ENDPOINT "},");
 }
 
-static void put_observation(struct weir_buf *out, const struct weir_flow *flow)
+static void put_observation(struct weir_buf *out, const struct weir_record *record)
 {
+	const struct weir_flow *flow = &record->flow;
 	const struct weir_flow_end *end =
 		flow->source.cgroup_id || flow->source.cookie ? &flow->source : &flow->destination;
 
 	bool arrived = has_arrived(flow);
 
-	put_event(out, flow, arrived);
+	put_event(out, record, arrived);
 	if (flow->direction == WEIR_DIRECTION_INGRESS)
 		WEIR_JSON_LIT(out, "\"traffic_direction\":\"INGRESS\",");
 	else if (flow->direction == WEIR_DIRECTION_EGRESS)
 		WEIR_JSON_LIT(out, "\"traffic_direction\":\"EGRESS\",");
-	if (flow->verdict == WEIR_VERDICT_DROPPED)
-		; /* no trace of it anywhere */
+	if (flow->verdict == WEIR_VERDICT_DROPPED || record->dns)
+		; /* no trace of it anywhere, or a point that is no place in the network */
 	else if (arrived)
 		WEIR_JSON_LIT(out, "\"trace_observation_point\":\"TO_ENDPOINT\",");
 	else
 		WEIR_JSON_LIT(out, "\"trace_observation_point\":\"FROM_ENDPOINT\",");
-	if (flow->direction_known)
+	if (record->dns && record->dns->response)
+		WEIR_JSON_LIT(out, "\"is_reply\":true,");
+	else if (flow->direction_known)
 		WEIR_JSON_LIT(out, "\"is_reply\":false,");
 	WEIR_JSON_U64(out, "\"socket_cookie\":", end->cookie);
 	WEIR_JSON_U64(out, "\"cgroup_id\":", end->cgroup_id);
@@ -230,12 +243,20 @@ void weir_json_flow(struct weir_buf *out, const struct weir_record *record, cons
 	put_endpoint(out, &flow->source, record->source);
 	WEIR_JSON_LIT(out, "\"destination\":{");
 	put_endpoint(out, &flow->destination, record->destination);
-	WEIR_JSON_LIT(out, "\"Type\":\"L3_L4\",");
+	if (record->dns)
+		WEIR_JSON_LIT(out, "\"Type\":\"L7\",");
+	else
+		WEIR_JSON_LIT(out, "\"Type\":\"L3_L4\",");
 	WEIR_JSON_STR(out, "\"node_name\":", node_name);
+	weir_json_names(out, record->names);
 	put_service(out, record);
-	put_observation(out, flow);
+	put_observation(out, record);
 	put_drop(out, record);
-	weir_json_summary(out, flow);
-	weir_json_connection(out, record);
+	if (record->dns) {
+		weir_json_dns(out, record->dns);
+	} else {
+		weir_json_summary(out, flow);
+		weir_json_connection(out, record);
+	}
 	weir_json_close(out, '}');
 }

@@ -61,6 +61,12 @@ void weir_json_flow(struct weir_buf *out, const struct weir_record *record, cons
 /** weir_json_connection() - append `"connection":{…},` (api/json_connection.c). */
 void weir_json_connection(struct weir_buf *out, const struct weir_record *record);
 
+/** weir_json_names() - append `"source_names":[…],"destination_names":[…],` (api/json_dns.c). */
+void weir_json_names(struct weir_buf *out, const struct weir_record_names *names);
+
+/** weir_json_dns() - append `"l7":{…},"Summary":"…",` (api/json_dns.c). */
+void weir_json_dns(struct weir_buf *out, const struct weir_record_dns *dns);
+
 /** weir_json_summary() - append `"Summary":"…",` (api/json_connection.c). */
 void weir_json_summary(struct weir_buf *out, const struct weir_flow *flow);
 

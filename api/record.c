@@ -2,6 +2,7 @@
 #include "api/record.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 struct loss_name {
 	const char *name;
@@ -40,7 +41,11 @@ void weir_record_done(struct weir_record *record)
 	weir_identity_unref(record->destination);
 	if (record->service)
 		weir_service_name_unref(record->service);
+	free(record->names);
+	free(record->dns);
 	record->source = NULL;
 	record->destination = NULL;
 	record->service = NULL;
+	record->names = NULL;
+	record->dns = NULL;
 }

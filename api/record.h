@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "api/record_dns.h"
 #include "flow/flow.h"
 #include "k8s-meta/identity.h"
 
@@ -44,7 +45,7 @@ struct weir_record_lost {
 /**
  * struct weir_record - one entry of the stream with its names resolved.
  *
- * Owner: holds a reference on each non-NULL identity and service.
+ * Owner: holds a reference on each non-NULL identity and service, and owns @names and @dns.
  */
 struct weir_record {
 	enum weir_record_kind kind;
@@ -61,6 +62,10 @@ struct weir_record {
 			const char *drop_reason;
 			const char *drop_reason_desc;
 			const char *drop_place;
+			struct weir_record_names *names;  /* or NULL */
+			/* A DNS message, in the direction it went: of @flow count the ends
+			 * and their addresses. NULL: a record of a connection. */
+			struct weir_record_dns *dns;
 		};
 		struct weir_record_lost lost;
 	};

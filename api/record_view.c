@@ -119,6 +119,39 @@ static void read_connection(struct json_object *flow, struct weir_view_connectio
 	(void)get_duration(object, "rtt_min", &c->rtt_min_ns);
 }
 
+static size_t read_texts(struct json_object *array, const char **texts, size_t max)
+{
+	size_t n = 0;
+
+	if (!json_object_is_type(array, json_type_array))
+		return 0;
+	for (size_t i = 0; i < json_object_array_length(array) && n < max; i++) {
+		struct json_object *value = json_object_array_get_idx(array, i);
+
+		if (json_object_is_type(value, json_type_string))
+			texts[n++] = json_object_get_string(value);
+	}
+	return n;
+}
+
+static void read_dns(struct json_object *flow, struct weir_view_dns *dns)
+{
+	struct json_object *l7 = weir_json_get(flow, "l7");
+	struct json_object *object = weir_json_get(l7, "dns");
+
+	dns->present = object != NULL;
+	dns->response = !strcmp(weir_json_get_text(l7, "type"), "RESPONSE");
+	dns->latency_ns = weir_json_get_number(l7, "latency_ns");
+	dns->query = weir_json_get_text(object, "query");
+	dns->qtype = first_text(weir_json_get(object, "qtypes"));
+	dns->source = weir_json_get_text(object, "observation_source");
+	dns->rcode = weir_json_get_number(object, "rcode");
+	dns->ttl = weir_json_get_number(object, "ttl");
+	dns->n_ips = read_texts(weir_json_get(object, "ips"), dns->ips, WEIR_VIEW_DNS_IPS_MAX);
+	dns->n_cnames =
+		read_texts(weir_json_get(object, "cnames"), dns->cnames, WEIR_VIEW_DNS_CNAMES_MAX);
+}
+
 static void read_flow(struct json_object *flow, struct weir_view *view)
 {
 	struct json_object *is_reply = weir_json_get(flow, "is_reply");
@@ -143,11 +176,14 @@ static void read_flow(struct json_object *flow, struct weir_view *view)
 	read_end(flow, "source", "source_names", &view->source);
 	read_end(flow, "destination", "destination_names", &view->destination);
 	read_l4(flow, view);
+	if (!service)
+		service = weir_json_get(flow, "source_service");
 	view->service = weir_json_get_text(service, "name");
 	view->service_namespace = weir_json_get_text(service, "namespace");
 	view->service_ip = weir_json_get_text(service, "cluster_ip");
 	view->service_port = weir_json_get_number(service, "port");
 	read_connection(flow, &view->connection);
+	read_dns(flow, &view->dns);
 }
 
 static void read_lost(struct json_object *lost, struct weir_view *view)

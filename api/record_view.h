@@ -38,6 +38,25 @@ struct weir_view_end {
 	uint64_t port;
 };
 
+/** As many of each as are shown; the numbers of those there are. */
+#define WEIR_VIEW_DNS_IPS_MAX 32
+#define WEIR_VIEW_DNS_CNAMES_MAX 8
+
+struct weir_view_dns {
+	bool present;
+	bool response;
+	const char *query;
+	const char *qtype;      /* the first */
+	const char *source;     /* observation_source */
+	const char *ips[WEIR_VIEW_DNS_IPS_MAX];
+	const char *cnames[WEIR_VIEW_DNS_CNAMES_MAX];
+	size_t n_ips;
+	size_t n_cnames;
+	uint64_t rcode;
+	uint64_t ttl;
+	uint64_t latency_ns;    /* 0 unknown */
+};
+
 struct weir_view_connection {
 	bool present;
 	const char *id;
@@ -85,6 +104,7 @@ struct weir_view {
 	const char *service_ip;
 	uint64_t service_port;
 	struct weir_view_connection connection;
+	struct weir_view_dns dns;
 
 	/* WEIR_VIEW_LOST */
 	const char *lost_source;

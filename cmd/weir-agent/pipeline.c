@@ -96,6 +96,8 @@ static void add_record(struct agent *agent, const struct weir_flow *flow)
 		identify(agent, &flow->destination, &flow->destination_addr, when_ns));
 	name_drop(agent, &flow->drop, record);
 	record->service = service ? weir_service_name_ref(service) : NULL;
+	record->names = NULL;
+	record->dns = NULL;
 }
 
 /* The kernel tells what it drops on the whole node. With --cgroup-root only what a socket there is

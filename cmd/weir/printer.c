@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/record_view.h"
+#include "cmd/weir/printer_dns.h"
 #include "cmd/weir/table.h"
 #include "lib/cleanup.h"
 
@@ -19,6 +20,7 @@
 /* event_type.type of flow.proto's users. */
 #define EVENT_DROP 1
 #define EVENT_TRACE 4
+#define EVENT_L7 129
 
 enum color {
 	COLOR_NONE,
@@ -198,6 +200,8 @@ static const char *type_name(const struct weir_view *view)
 	if (view->event_type == EVENT_TRACE && view->event_sub_type >= 0 &&
 	    (size_t)view->event_sub_type < sizeof(points) / sizeof(points[0]))
 		return points[view->event_sub_type];
+	if (view->event_type == EVENT_L7 && view->dns.present)
+		return view->dns.response ? "dns-response" : "dns-request";
 	return "UNKNOWN";
 }
 
@@ -281,6 +285,10 @@ static void put_summary(const struct weir_printer *p, const struct weir_view *vi
 	const struct weir_view_connection *c = &view->connection;
 	bool bad = *c->end_reason && verdict_color(view->verdict) != COLOR_GREEN;
 
+	if (view->dns.present) {
+		weir_printer_dns(&view->dns, out);
+		return;
+	}
 	if (!c->present) {
 		weir_format_text(out, view->summary);
 		return;

@@ -156,6 +156,77 @@ static inline struct weir_record weirt_closed_ref(void)
 	return record;
 }
 
+static __attribute__((unused)) struct weir_addr weirt_dns_ips[] = {
+	{ { [10] = 0xff, 0xff, 192, 0, 2, 1 } },
+	{ { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } },
+};
+
+static __attribute__((unused)) struct weir_record_dns weirt_query = {
+	.has_question = true,
+	.qtype = 28,
+	.text = "www.example.",
+};
+
+static __attribute__((unused)) struct weir_record_dns weirt_answer = {
+	.response = true,
+	.has_question = true,
+	.truncated = true,
+	.qtype = 28,
+	.n_rrtypes = 2,
+	.n_ips = 2,
+	.n_cnames = 2,
+	.ttl = 30,
+	.latency_ns = 1234567,
+	.rrtypes = { 5, 65280 },
+	.ips = weirt_dns_ips,
+	.text = "www.example.\0a\"b\\032.example.\0c.example.",
+};
+
+/* frontend asks the Service cart as if it were a DNS server. */
+static inline struct weir_record weirt_dns_query(void)
+{
+	struct weir_record record = weirt_closed();
+	struct weir_flow *flow = &record.flow;
+
+	record.dns = &weirt_query;
+	record.destination = &weirt_unknown;
+	record.opened_ns = 0;
+	*flow = (struct weir_flow){
+		.id = 5,
+		.time_ns = 5000000000ULL,
+		.protocol = IPPROTO_UDP,
+		.state = WEIR_STATE_NOTICE,
+		.verdict = WEIR_VERDICT_FORWARDED,
+		.direction = WEIR_DIRECTION_EGRESS,
+		.direction_known = true,
+		.source_addr = flow->source_addr,
+		.destination_addr = flow->asked_addr,
+		.asked_addr = flow->asked_addr,
+		.source_port = 44916,
+		.destination_port = 53,
+		.asked_port = 53,
+		.source = flow->source,
+	};
+	return record;
+}
+
+/* And is answered. */
+static inline struct weir_record weirt_dns_answer(void)
+{
+	struct weir_record query = weirt_dns_query(), record = query;
+
+	record.dns = &weirt_answer;
+	record.source = query.destination;
+	record.destination = query.source;
+	record.flow.source = query.flow.destination;
+	record.flow.destination = query.flow.source;
+	record.flow.source_addr = query.flow.destination_addr;
+	record.flow.destination_addr = query.flow.source_addr;
+	record.flow.source_port = query.flow.destination_port;
+	record.flow.destination_port = query.flow.source_port;
+	return record;
+}
+
 static inline struct weir_record weirt_lost(uint64_t count)
 {
 	struct weir_record record = {

@@ -172,6 +172,33 @@ static void verdict_not_known_can_be_asked_for(void **state)
 	assert_false(matches("verdict", "FORWARDED", &record));
 }
 
+static void dns_is_a_protocol_within_others(void **state)
+{
+	const struct weir_record tcp = weirt_closed(), query = weirt_dns_query();
+
+	assert_true(matches("protocol", "dns", &query));
+	assert_true(matches("protocol", "DNS", &query));
+	assert_true(matches("protocol", "udp", &query));
+	assert_false(matches("protocol", "tcp", &query));
+	assert_false(matches("protocol", "dns", &tcp));
+}
+
+/* The ends of a message are those of its packet, as Hubble has them. */
+static void dns_answer_comes_from_the_service_that_was_asked(void **state)
+{
+	const struct weir_record query = weirt_dns_query(), answer = weirt_dns_answer();
+
+	assert_true(matches("to-port", "53", &query));
+	assert_false(matches("to-port", "53", &answer));
+	assert_true(matches("from-port", "53", &answer));
+	assert_true(matches("to-namespace", "cart-ns", &query));
+	assert_false(matches("to-namespace", "cart-ns", &answer));
+	assert_true(matches("from-namespace", "cart-ns", &answer));
+	assert_true(matches("to-pod", "shop/frontend", &answer));
+	assert_true(matches("from-ip", "10.96.0.10", &answer));
+	assert_false(matches("to-ip", "10.96.0.10", &answer));
+}
+
 static void losses_match_every_filter(void **state)
 {
 	struct weir_record lost = weirt_lost(3);
@@ -205,7 +232,7 @@ static void bad_term_is_named(void **state)
 		{ "namespace", "", "namespace: '' is not a namespace" },
 		{ "namespace", "a/b", "namespace: 'a/b' is not a namespace" },
 		{ "protocol", "http",
-		  "protocol: 'http' is not a protocol (tcp, udp, sctp, icmp, icmpv4, icmpv6)" },
+		  "protocol: 'http' is not a protocol (tcp, udp, sctp, icmp, icmpv4, icmpv6, dns)" },
 		{ "verdict", "REDIRECTED",
 		  "verdict: 'REDIRECTED' is not a verdict (FORWARDED, DROPPED, ERROR, "
 		  "VERDICT_UNKNOWN)" },
@@ -238,6 +265,8 @@ int main(void)
 		cmocka_unit_test(prefixes_are_compared_to_the_bit),
 		cmocka_unit_test(icmp_is_both_versions),
 		cmocka_unit_test(verdict_not_known_can_be_asked_for),
+		cmocka_unit_test(dns_is_a_protocol_within_others),
+		cmocka_unit_test(dns_answer_comes_from_the_service_that_was_asked),
 		cmocka_unit_test(losses_match_every_filter),
 		cmocka_unit_test(bad_term_is_named),
 	};

@@ -113,6 +113,73 @@ static void losses_among_flows_hold_no_reference(void **state)
 	assert_int_equal(weirt_cart.refs, before);
 }
 
+static void add_named(struct weir_history *history, const char *name)
+{
+	struct weir_record *record = weir_history_add(history), composed = weirt_closed_ref();
+
+	assert_int_equal(weir_record_names_new(NULL, 0, &name, 1, &composed.names), 0);
+	*record = composed;
+}
+
+/* Names are foreign, and as long as somebody else likes. */
+static void what_records_point_at_is_bounded(void **state)
+{
+	unsigned int before = weirt_frontend.refs;
+	struct weir_history *history = NULL;
+	struct weir_record pushed;
+	const char *one;
+	char name[1025];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	one = name;
+	/* Room for 1,000 records, and a quarter of that for names. */
+	assert_int_equal(weir_history_new(1000 * sizeof(struct weir_record), &history), 0);
+	for (uint64_t n = 1; n <= 3000; n++) {
+		if (n % 2) {
+			add_named(history, name);
+		} else {
+			pushed = weirt_closed_ref();
+			assert_int_equal(weir_record_names_new(&one, 1, NULL, 0, &pushed.names), 0);
+			weir_history_push(history, &pushed);
+			assert_null(pushed.names);
+		}
+		assert_int_equal(weir_history_next(history), n + 1);
+		assert_non_null(weir_history_get(history, n));
+		assert_int_equal(weirt_frontend.refs - before, n + 1 - weir_history_first(history));
+	}
+	/* The last one is weighed with the next. */
+	assert_true((weirt_frontend.refs - before - 1) * sizeof(name) <=
+		    250 * sizeof(struct weir_record));
+	assert_true((weirt_frontend.refs - before + 2) * sizeof(name) >
+		    230 * sizeof(struct weir_record));
+	/* Those without names get the room back. */
+	for (int i = 0; i < 2000; i++)
+		push(history, 1);
+	assert_int_equal(weirt_frontend.refs - before, 1000);
+	weir_history_free(&history);
+	assert_int_equal(weirt_frontend.refs, before);
+}
+
+static void dns_messages_are_the_historys(void **state)
+{
+	struct weir_dns_message message = { .response = true, .has_question = true, .n_ips = 1 };
+	struct weir_history *history = NULL;
+
+	memcpy(message.query, "www.example.", 13);
+	assert_int_equal(weir_history_new(0, &history), 0);
+	for (int i = 0; i < 300; i++) {
+		struct weir_record record = weirt_closed_ref();
+
+		assert_int_equal(weir_record_dns_new(&message, 5, &record.dns), 0);
+		weir_history_push(history, &record);
+		assert_null(record.dns);
+	}
+	assert_string_equal(weir_history_get(history, 300)->dns->text, "www.example.");
+	assert_int_equal(weir_history_get(history, 300)->dns->latency_ns, 5);
+	weir_history_free(&history);
+}
+
 static uint64_t resident_kb(void)
 {
 	unsigned long kb = 0;
@@ -160,6 +227,8 @@ int main(void)
 		cmocka_unit_test(added_records_lie_where_they_were_composed),
 		cmocka_unit_test(losses_among_flows_hold_no_reference),
 		cmocka_unit_test(memory_is_touched_as_it_is_used),
+		cmocka_unit_test(what_records_point_at_is_bounded),
+		cmocka_unit_test(dns_messages_are_the_historys),
 		cmocka_unit_test(loss_names_are_distinct),
 	};
 

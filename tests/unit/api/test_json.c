@@ -194,6 +194,40 @@ static struct weir_record dropped_for_no_known_reason(void)
 	return record;
 }
 
+static struct weir_record_names names = {
+	.n_source = 1,
+	.n_destination = 2,
+	.text = "client.example\0www.example\0\\034odd\"",
+};
+
+static struct weir_record named(void)
+{
+	struct weir_record record = weirt_closed();
+
+	record.names = &names;
+	return record;
+}
+
+static struct weir_record dns_query(void)
+{
+	return weirt_dns_query();
+}
+
+static struct weir_record dns_answer(void)
+{
+	return weirt_dns_answer();
+}
+
+/* An answer may be of nothing but its code. */
+static struct weir_record dns_refused(void)
+{
+	static struct weir_record_dns refusal = { .response = true, .rcode = 5, .text = "" };
+	struct weir_record record = weirt_dns_answer();
+
+	record.dns = &refusal;
+	return record;
+}
+
 static const struct {
 	const char *name;
 	struct weir_record (*make)(void);
@@ -203,6 +237,8 @@ static const struct {
 	{ "lost", lost },	  { "icmp", icmp },
 	{ "dropped", dropped },	  { "dropped_unknown", dropped_for_no_known_reason },
 	{ "unanswered", unanswered },
+	{ "named", named },	  { "dns_query", dns_query },
+	{ "dns_answer", dns_answer }, { "dns_refused", dns_refused },
 };
 
 #define N_SAMPLES (sizeof(samples) / sizeof(samples[0]))

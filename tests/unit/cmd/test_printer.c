@@ -93,6 +93,23 @@ static void print_flows_match_golden(void **state)
 		check_golden(GOLDEN "shop.in", cases[i].ok, &cases[i].opts);
 }
 
+static void print_dns_in_hubbles_words(void **state)
+{
+	static const struct {
+		const char *ok;
+		struct weir_printer_opts opts;
+	} cases[] = {
+		{ GOLDEN "dns.compact.ok", { .format = WEIR_PRINT_COMPACT, .node_name = true } },
+		{ GOLDEN "dns.dict.ok", { .format = WEIR_PRINT_DICT, .node_name = true } },
+		{ GOLDEN "dns.table.ok", { .format = WEIR_PRINT_TABLE, .node_name = true } },
+		{ GOLDEN "dns.numeric.ok",
+		  { .numeric = true, .time_format = WEIR_TIME_RFC3339_MILLI } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_golden(GOLDEN "dns.in", cases[i].ok, &cases[i].opts);
+}
+
 static void print_hostile_names_never_reach_the_terminal(void **state)
 {
 	static const struct {
@@ -226,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(print_flows_match_golden),
+		cmocka_unit_test(print_dns_in_hubbles_words),
 		cmocka_unit_test(print_hostile_names_never_reach_the_terminal),
 		cmocka_unit_test(print_type_is_hubbles_word),
 		cmocka_unit_test(print_pod_without_object_is_its_uid),
