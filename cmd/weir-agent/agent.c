@@ -125,6 +125,7 @@ static void on_sweep(void *ctx)
 	weir_loop_timer_set(agent->sweep_timer, agent->settings->flow_interval_ns);
 	weir_clock_sync(&agent->clock);
 	weir_store_expire(agent->store, weir_time_mono_ns());
+	dns_expire(agent->dns, weir_time_mono_ns());
 	(void)place_read_host_addrs(agent);
 	if (agent->manifest && weir_manifest_retry(agent->manifest))
 		weir_loop_timer_set(agent->manifest_timer, 0);
@@ -262,6 +263,7 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 		.on_flow = pipeline_on_flow_input,
 		.on_cgroup = pipeline_on_cgroup,
 		.on_drop = pipeline_on_drop,
+		.on_dns = dns_on_event,
 		.on_message = on_bpf_message,
 		.ctx = agent,
 	};
@@ -271,6 +273,12 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 
 	if (agent->settings->ring_bytes & (agent->settings->ring_bytes - 1))
 		return weir_error_set(err, -EINVAL, "--ring-bytes: has to be a power of two");
+	r = dns_ports_parse(&agent->settings->dns_ports, capture.dns_ports, err);
+	if (r < 0)
+		return r;
+	r = dns_new(&agent->dns);
+	if (r < 0)
+		return r;
 	r = weir_correlate_new(&correlate, &agent->correlate);
 	if (r < 0)
 		return r;
@@ -417,6 +425,7 @@ void agent_stop(struct agent *agent)
 	weir_server_free(&agent->server);
 	weir_capture_free(&agent->capture);
 	weir_correlate_free(&agent->correlate);
+	dns_free(&agent->dns);
 	weir_drop_names_free(&agent->drop_names);
 	weir_manifest_free(&agent->manifest);
 	weir_history_free(&agent->history);

@@ -9,6 +9,7 @@
 #include "api/server.h"
 #include "bpf/capture.h"
 #include "bpf/drop_names.h"
+#include "cmd/weir-agent/dns.h"
 #include "cmd/weir-agent/links.h"
 #include "cmd/weir-agent/settings.h"
 #include "flow/correlate.h"
@@ -38,6 +39,7 @@ struct agent {
 	struct weir_history *history;
 	struct weir_server *server;
 	struct agent_links *links;
+	struct dns *dns;
 	struct weir_clock clock;
 
 	struct weir_loop_fd *ring_watch;
@@ -80,6 +82,9 @@ void pipeline_on_flow(void *ctx, const struct weir_flow *flow);
 bool pipeline_translates(void *ctx, const struct weir_addr *asked, uint16_t asked_port,
 			 const struct weir_addr *backend, uint16_t backend_port, uint8_t protocol,
 			 uint64_t when_ns);
+
+const struct weir_identity *pipeline_identify(struct agent *agent, const struct weir_flow_end *end,
+					      const struct weir_addr *addr, uint64_t when_ns);
 
 /** losses.c: what was lost so far by cause, and telling the stream of it. */
 void losses_get(const struct agent *agent, uint64_t ret_lost[WEIR_LOSS_MAX_]);

@@ -31,8 +31,8 @@ void pipeline_on_cgroup(void *ctx, const struct weir_cgroup_event *event)
 }
 
 /* A socket on this node says by its cgroup who it is; of the others only the address is known. */
-static const struct weir_identity *identify(struct agent *agent, const struct weir_flow_end *end,
-					    const struct weir_addr *addr, uint64_t when_ns)
+const struct weir_identity *pipeline_identify(struct agent *agent, const struct weir_flow_end *end,
+					      const struct weir_addr *addr, uint64_t when_ns)
 {
 	if (end->cookie)
 		return weir_store_by_cgroup(agent->store, end->cgroup_id);
@@ -90,14 +90,14 @@ static void add_record(struct agent *agent, const struct weir_flow *flow)
 		record->opened_ns = weir_clock_real_ns(&agent->clock, flow->opened_ns);
 	record->flow = *flow;
 	/* References are taken at once: a second lookup may replace what the first one lent. */
-	record->source =
-		weir_identity_ref(identify(agent, &flow->source, &flow->source_addr, when_ns));
+	record->source = weir_identity_ref(
+		pipeline_identify(agent, &flow->source, &flow->source_addr, when_ns));
 	record->destination = weir_identity_ref(
-		identify(agent, &flow->destination, &flow->destination_addr, when_ns));
+		pipeline_identify(agent, &flow->destination, &flow->destination_addr, when_ns));
 	name_drop(agent, &flow->drop, record);
 	record->service = service ? weir_service_name_ref(service) : NULL;
-	record->names = NULL;
 	record->dns = NULL;
+	record->names = dns_names_of(agent, record);
 }
 
 /* The kernel tells what it drops on the whole node. With --cgroup-root only what a socket there is

@@ -9,6 +9,8 @@ static const struct weir_option table[] = {
 	{ .type = WEIR_OPTION_GROUP, .name = "What is watched" },
 	{ .name = "cgroup-root", .type = WEIR_OPTION_STRING, FIELD(cgroup_root), .metavar = "DIR",
 	  .help = "Watch only the sockets of this cgroup v2 directory and below (default: all)" },
+	{ .name = "dns-ports", .type = WEIR_OPTION_CSV, FIELD(dns_ports), .def = "53",
+	  .metavar = "PORT", .help = "Ports whose messages are read as DNS, at most 8; or none" },
 	{ .name = "flow-interval", .type = WEIR_OPTION_DURATION, FIELD(flow_interval_ns),
 	  .def = "5s", .min = 100 * WEIR_NS_PER_MS, .max = 3600 * WEIR_NS_PER_SEC,
 	  .help = "How often a live connection that moved data is reported" },

@@ -16,6 +16,7 @@ struct settings {
 	const char *k8s_source;
 	const char *node_name;
 	const char *cgroup_root;
+	struct weir_option_list dns_ports;
 	uint64_t flow_interval_ns;
 	uint64_t idle_timeout_ns;
 	uint64_t history_bytes;

@@ -40,8 +40,10 @@ static void put_accounting(const struct agent *agent, struct weir_buf *out)
 	uint64_t lost[WEIR_LOSS_MAX_];
 	struct weir_correlate_stats correlate;
 	struct weir_capture_stats capture;
+	struct dns_stats dns;
 
 	weir_capture_get_stats(agent->capture, &capture);
+	dns_get_stats(agent->dns, &dns);
 	weir_correlate_get_stats(agent->correlate, &correlate);
 	losses_get(agent, lost);
 	for (size_t i = 0; i < COUNT(losses); i++)
@@ -49,7 +51,7 @@ static void put_accounting(const struct agent *agent, struct weir_buf *out)
 	const struct member members[] = {
 		{ "uptime_ns", weir_time_mono_ns() - agent->started_ns },
 		{ "seen", capture.seen },
-		{ "delivered", correlate.delivered + agent->cgroup_events },
+		{ "delivered", correlate.delivered + agent->cgroup_events + dns.events },
 		{ "pending", correlate.pending },
 		{ "connections", correlate.live },
 		{ "evicted", correlate.evicted },
@@ -144,6 +146,24 @@ static void put_store(const struct agent *agent, struct weir_buf *out)
 	put_object(out, "store", members, COUNT(members));
 }
 
+static void put_dns(const struct agent *agent, struct weir_buf *out)
+{
+	struct dns_stats stats;
+
+	dns_get_stats(agent->dns, &stats);
+	const struct member members[] = {
+		{ "queries", stats.queries },
+		{ "responses", stats.responses },
+		{ "bad_dns", stats.bad },
+		{ "unanswered", stats.pending.unanswered },
+		{ "queries_evicted", stats.pending.evicted },
+		{ "names", stats.names.pairs },
+		{ "names_evicted", stats.names.evicted },
+	};
+
+	put_object(out, "dns", members, COUNT(members));
+}
+
 void status_write(void *ctx, struct weir_buf *out)
 {
 	const struct agent *agent = ctx;
@@ -159,5 +179,6 @@ void status_write(void *ctx, struct weir_buf *out)
 	put_capture(agent, out);
 	put_links(agent, out);
 	put_store(agent, out);
+	put_dns(agent, out);
 	weir_buf_puts(out, "}\n");
 }

@@ -74,7 +74,7 @@ static const struct weir_option observe_table[] = {
 	{ .name = "to-ip", FILTER(to_ip), .metavar = "IP",
 	  .help = "Likewise; the address asked for counts too" },
 	{ .name = "to-port", FILTER(to_port), .metavar = "PORT", .help = "Likewise" },
-	{ .name = "protocol", FILTER(protocol), .metavar = "NAME", .help = "tcp, udp" },
+	{ .name = "protocol", FILTER(protocol), .metavar = "NAME", .help = "tcp, udp, dns" },
 	{ .name = "verdict", FILTER(verdict), .metavar = "VERDICT",
 	  .help = "FORWARDED, VERDICT_UNKNOWN (refused, timed out, no answer), ERROR (failed on "
 		  "this node), DROPPED" },

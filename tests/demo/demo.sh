@@ -8,6 +8,7 @@
 #   shop         loadgen -> frontend (2) -> cart, catalog -> database
 #   kube-system  coredns: every name is looked up at its Service
 #   probe        intruder, which a policy keeps from the database; scanner, which finds no listener
+#   outside      api.payments.example, a host beyond the cluster, which shop/checkout asks for by name
 set -euo pipefail
 . "$(dirname "$0")/../lib/cluster.sh"
 . "$(dirname "$0")/../lib/agent.sh"
@@ -24,17 +25,20 @@ CATALOG=shop/catalog-66c8b7d5f9-m4wlr
 DATABASE=shop/database-84fd6b9c7-x5cjg
 LOADGEN=shop/loadgen-6f9c8d7b5-2nvkq
 DNS=kube-system/coredns-5d78c9869d-hj4tp
+CHECKOUT=shop/checkout-75d6b8f9c7-w3gnp
 INTRUDER=probe/intruder-9c4b7d6f8-zq7rd
 SCANNER=probe/scanner-58b9c6d7f-t6lpw
+PAYMENTS=outside/payments PAYMENTS_NAME=api.payments.example PAYMENTS_IP=203.0.113.80
 
 make_pods() {
 	local key
-	for key in "$LOADGEN" "${FRONTENDS[@]}" "$CART" "$CATALOG" "$DATABASE" "$DNS" "$INTRUDER" \
-		"$SCANNER"; do
+	for key in "$LOADGEN" "${FRONTENDS[@]}" "$CART" "$CATALOG" "$DATABASE" "$DNS" "$CHECKOUT" \
+		"$INTRUDER" "$SCANNER"; do
 		local name=${key#*/}
 		local deployment=${name%-*}
 		cluster_pod "${key%/*}" "$name" --deployment "${deployment%-*}" --container server
 	done
+	cluster_outside "${PAYMENTS#*/}" "$PAYMENTS_IP"
 	cluster_service kube-system kube-dns "$DNS_IP" dns:UDP:53:53 dns-tcp:TCP:53:53 -- "$DNS"
 	cluster_service shop frontend "${SERVICE_IP[frontend]}" http:TCP:80:8080 -- "${FRONTENDS[@]}"
 	cluster_service shop cart "${SERVICE_IP[cart]}" http:TCP:80:8080 -- "$CART"
@@ -46,12 +50,12 @@ make_pods() {
 }
 
 start_dns() {
-	local records=() name
+	local records=("--host-record=$PAYMENTS_NAME,$PAYMENTS_IP,30") name
 	for name in "${!SERVICE_IP[@]}"; do
 		records+=("--host-record=$name.shop.svc.cluster.local,${SERVICE_IP[$name]}")
 	done
 	cluster_spawn "$DNS" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
-		--user=root --pid-file= --local=/cluster.local/ "${records[@]}" 2> "$CLUSTER_DIR/dns.log"
+		--user=root --pid-file= --local=/cluster.local/ --local=/example/ "${records[@]}" 2> "$CLUSTER_DIR/dns.log"
 	cat > "$CLUSTER_DIR/resolv.conf" <<- CONF
 		nameserver $DNS_IP
 		search shop.svc.cluster.local
@@ -101,6 +105,7 @@ start_servers() {
 	mkdir -p "$NGINX_DIR/data"
 	head -c 2000 /dev/urandom | base64 > "$NGINX_DIR/data/cart"
 	head -c 20000 /dev/urandom | base64 > "$NGINX_DIR/data/catalog"
+	start_nginx "$PAYMENTS" 80 "location / { return 200 '{\"paid\": true}'; }"
 	start_nginx "$CART" 8080 "$(proxy_location / database 5984 /cart)"
 	start_nginx "$CATALOG" 8080 "$(proxy_location / database 5984 /catalog)"
 	for key in "${FRONTENDS[@]}"; do
@@ -128,6 +133,7 @@ loop() {
 start_clients() {
 	local shop=http://frontend.shop.svc.cluster.local
 	loop "$LOADGEN" 0.15 "$shop/" "$shop/catalog" "$shop/cart" "$shop/catalog"
+	loop "$CHECKOUT" 1 "http://$PAYMENTS_NAME/"
 	loop "$INTRUDER" 1 "http://database.shop.svc.cluster.local:5984/_all_dbs" \
 		"http://${POD_IP4[$DATABASE]}:5984/"
 	loop "$SCANNER" 1 "http://${POD_IP4[$CART]}:6379/" "http://${POD_IP4[$DATABASE]}:22/"
@@ -144,7 +150,7 @@ watch() {
 		sleep 0.2 || true
 	done
 	kill -0 "$AGENT_PID" 2> /dev/null || { tail "$AGENT_LOG" >&2; cluster_die "the agent ended"; }
-	for key in "$LOADGEN" "$INTRUDER" "$SCANNER"; do
+	for key in "$LOADGEN" "$CHECKOUT" "$INTRUDER" "$SCANNER"; do
 		cluster_kill_cgroup "${POD_CGROUP[$key]}"
 	done
 	cluster_wait 5 agent_is_idle || true
@@ -153,7 +159,7 @@ watch() {
 }
 
 cluster_start
-echo "making nine pods in three namespaces ..." >&2
+echo "making ten pods in three namespaces ..." >&2
 make_pods
 agent_start
 agent_follow "$CLUSTER_DIR/records"

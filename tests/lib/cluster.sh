@@ -13,6 +13,8 @@
 #   cluster_start                      sets the variables below and the trap that removes it all
 #   cluster_pod NS NAME [options]      a pod; see there
 #   cluster_host UNIT                  a place for plain processes of the node: key host/UNIT
+#   cluster_outside NAME IP4           a host beyond the cluster, which the agent does not see: key
+#                                      outside/NAME
 #   cluster_service NS NAME IP[,IP6] PORTNAME:PROTO:PORT:TARGET... -- NS/POD...
 #   cluster_deny FROM TO               no packet from one pod's address to the other's
 #   cluster_run KEY CMD...             run in the pod or host/UNIT; KEY is NS/NAME
@@ -315,6 +317,17 @@ cluster_host() {
 	POD_CGROUP[$key]=$CLUSTER_CGROUP/system.slice/$1
 	POD_IP4[$key]=$CLUSTER_GATEWAY4
 	POD_IP6[$key]=$CLUSTER_GATEWAY6
+	mkdir -p "${POD_CGROUP[$key]}"
+}
+
+cluster_outside() {
+	local key=outside/$1 ip4=$2
+	POD_IP4[$key]=$ip4
+	POD_IP6[$key]=2001:db8:20:0:${ip4//./:}
+	POD_CGROUP[$key]=$CLUSTER_TOP/outside/$1
+	cluster_pod_network "$key" "$((CLUSTER_NEXT++))"
+	cluster_in_router ip route add "$ip4/32" dev br0
+	cluster_in_router ip route add "${POD_IP6[$key]}/128" dev br0
 	mkdir -p "${POD_CGROUP[$key]}"
 }
 
