@@ -292,7 +292,7 @@ size_t weir_dns_names_lookup(struct weir_dns_names *names, uint64_t client,
 	uint32_t index;
 	size_t n = 0;
 
-	if (!names->stats.pairs)
+	if (weir_dns_names_is_empty(names))
 		return 0;
 	index = *find(names, &key);
 	if (index == NONE)
@@ -315,6 +315,11 @@ size_t weir_dns_names_lookup(struct weir_dns_names *names, uint64_t client,
 		link_newest(names, index);
 	}
 	return n;
+}
+
+bool weir_dns_names_is_empty(const struct weir_dns_names *names)
+{
+	return !names->stats.pairs;
 }
 
 static bool is_over(const struct span *span, uint64_t now_ns)

@@ -2,6 +2,7 @@
 #ifndef WEIR_DNS_NAMES_H
 #define WEIR_DNS_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,9 @@ int weir_dns_names_learn(struct weir_dns_names *names, uint64_t client,
 size_t weir_dns_names_lookup(struct weir_dns_names *names, uint64_t client,
 			     const struct weir_addr *addr, uint64_t when_ns, uint64_t now_ns,
 			     const char *ret[WEIR_DNS_NAMES_TOLD_MAX]);
+
+/** weir_dns_names_is_empty() - nobody would be told anything. */
+bool weir_dns_names_is_empty(const struct weir_dns_names *names);
 
 /** weir_dns_names_expire() - forget what nobody is told any more; O(pairs). */
 void weir_dns_names_expire(struct weir_dns_names *names, uint64_t now_ns);

@@ -211,13 +211,14 @@ struct weir_record_names *dns_names_of(struct agent *agent, const struct weir_re
 {
 	const char *source[WEIR_DNS_NAMES_TOLD_MAX], *destination[WEIR_DNS_NAMES_TOLD_MAX];
 	const struct weir_flow *flow = &record->flow;
-	uint64_t source_view = viewer(record->source, &flow->source);
-	uint64_t destination_view = viewer(record->destination, &flow->destination);
 	struct weir_record_names *names = NULL;
+	uint64_t source_view, destination_view;
 	size_t n_source, n_destination;
 
-	if (!flow->opened_ns)
+	if (!flow->opened_ns || weir_dns_names_is_empty(agent->dns->names))
 		return NULL;
+	source_view = viewer(record->source, &flow->source);
+	destination_view = viewer(record->destination, &flow->destination);
 	n_destination =
 		look_up(agent, source_view, &flow->asked_addr, flow->opened_ns, destination);
 	if (!n_destination)

@@ -147,10 +147,12 @@ static void expired_name_is_kept_for_those_that_had_it(void **state)
 	weir_dns_names_expire(*state, end + KEEP);
 	/* A connection of then asks now and then, and so keeps it. */
 	assert_string_equal(look_up_now(state, 1, 9, 200, end + KEEP), "x");
+	assert_false(weir_dns_names_is_empty(*state));
 	weir_dns_names_expire(*state, end + 2 * KEEP);
 	assert_string_equal(look_up_now(state, 1, 9, 200, end + 2 * KEEP), "x");
 	weir_dns_names_expire(*state, end + 3 * KEEP + 1);
 	assert_string_equal(look_up_now(state, 1, 9, 200, end + 3 * KEEP + 1), "");
+	assert_true(weir_dns_names_is_empty(*state));
 	assert_int_equal(stats_of(state).pairs, 0);
 	assert_int_equal(stats_of(state).bytes, 0);
 	assert_int_equal(stats_of(state).evicted, 0);
