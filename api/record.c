@@ -17,6 +17,7 @@ static const struct loss_name loss_names[WEIR_LOSS_MAX_] = {
 	[WEIR_LOSS_UDP_TABLE_FULL] = { "udp_table_full", "PERF_EVENT_RING_BUFFER" },
 	[WEIR_LOSS_DROP_TABLE_FULL] = { "drop_table_full", "PERF_EVENT_RING_BUFFER" },
 	[WEIR_LOSS_LINK_TABLE_FULL] = { "link_table_full", "PERF_EVENT_RING_BUFFER" },
+	[WEIR_LOSS_DNS_NO_ROOM] = { "dns_no_room", "PERF_EVENT_RING_BUFFER" },
 	[WEIR_LOSS_BAD_EVENT] = { "bad_event", "OBSERVER_EVENTS_QUEUE" },
 	[WEIR_LOSS_NO_MEMORY] = { "no_memory", "OBSERVER_EVENTS_QUEUE" },
 	[WEIR_LOSS_CLIENT_TOO_SLOW] = { "client_too_slow", "HUBBLE_RING_BUFFER" },

@@ -23,6 +23,7 @@ enum weir_loss {
 	WEIR_LOSS_DROP_TABLE_FULL,   /* kernel: a dropped packet the map of drops had no room for */
 	WEIR_LOSS_LINK_TABLE_FULL,   /* kernel: a packet of a connection without a socket here that
 				      * the map of those had no room for */
+	WEIR_LOSS_DNS_NO_ROOM,       /* kernel: a DNS message while half of the ring was full */
 	WEIR_LOSS_BAD_EVENT,         /* agent: a ring record of wrong length, version or content */
 	WEIR_LOSS_NO_MEMORY,         /* agent: allocation failed in the correlator or history */
 	WEIR_LOSS_CLIENT_TOO_SLOW,   /* a client was overtaken by the history ring (per client) */

@@ -669,6 +669,7 @@ void weir_capture_get_stats(const struct weir_capture *capture,
 			stats.lost_drop_table_full += capture->per_cpu[i].lost_drop_table_full;
 			stats.lost_link_table_full += capture->per_cpu[i].lost_link_table_full;
 			stats.bad_packets += capture->per_cpu[i].bad_packets;
+			stats.lost_dns_no_room += capture->per_cpu[i].lost_dns_no_room;
 		}
 	}
 	*ret_stats = stats;

@@ -46,6 +46,7 @@ struct weir_capture_stats {
 	uint64_t lost_drop_table_full;
 	uint64_t lost_link_table_full;
 	uint64_t bad_packets;          /* on links, truncated or malformed; in no sum */
+	uint64_t lost_dns_no_room;
 	uint64_t bad_events;           /* refused by bpf/decode.h */
 	uint64_t passed;               /* to callbacks */
 };

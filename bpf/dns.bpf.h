@@ -72,11 +72,21 @@ static __always_inline void dns_tell_in(struct __sk_buff *skb, __u32 off, __u32 
 	event_submit(ev);
 }
 
+/* Other events are few where little begins, and these as many as anyone sends: half of the ring is
+ * not for them. */
+static __always_inline bool dns_has_room(void)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <
+	       bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2;
+}
+
 /* Tell of the message of @len bytes at @off. */
 static __always_inline void dns_tell(struct __sk_buff *skb, __u32 off, __u32 len,
 				     const struct weir_ev_dns_end *end)
 {
-	if (len <= DNS_ROOM_SMALL)
+	if (!dns_has_room())
+		stats_add_lost(lost_dns_no_room);
+	else if (len <= DNS_ROOM_SMALL)
 		dns_tell_in(skb, off, len, end, 0, DNS_ROOM_SMALL);
 	else if (len <= DNS_ROOM_MIDDLE)
 		dns_tell_in(skb, off, len, end, DNS_ROOM_SMALL, DNS_ROOM_MIDDLE);

@@ -12,7 +12,7 @@
  */
 
 /* Raised with any change below: the agent refuses records of another version (it counts them). */
-#define WEIR_ABI_VERSION 2
+#define WEIR_ABI_VERSION 3
 
 enum weir_ev_type {
 	WEIR_EV_FLOW = 1,   /* struct weir_ev_flow */
@@ -209,6 +209,7 @@ struct weir_ev_stats {
 	__u64 lost_drop_table_full; /* dropped packets the table had no room for */
 	__u64 lost_link_table_full; /* packets of connections the table had no room for */
 	__u64 bad_packets;          /* on links: truncated or against their RFC; not part of seen */
+	__u64 lost_dns_no_room;     /* DNS messages while half of the ring was full */
 };
 
 /* Key and value of the map udp_flows: one exchange of one socket with one peer. */
@@ -286,7 +287,7 @@ _Static_assert(sizeof(struct weir_ev_drop_key) == 64, "weir_ev_drop_key layout")
 _Static_assert(sizeof(struct weir_ev_drop_totals) == 24, "weir_ev_drop_totals layout");
 _Static_assert(sizeof(struct weir_ev_drop_client) == 64, "weir_ev_drop_client layout");
 _Static_assert(sizeof(struct weir_ev_drop) == 160, "weir_ev_drop layout");
-_Static_assert(sizeof(struct weir_ev_stats) == 64, "weir_ev_stats layout");
+_Static_assert(sizeof(struct weir_ev_stats) == 72, "weir_ev_stats layout");
 _Static_assert(sizeof(struct weir_ev_dns_end) == 80, "weir_ev_dns_end layout");
 _Static_assert(sizeof(struct weir_ev_dns) == 1336, "weir_ev_dns layout");
 _Static_assert(sizeof(struct weir_ev_udp_key) == 32, "weir_ev_udp_key layout");

@@ -17,6 +17,7 @@ void losses_get(const struct agent *agent, uint64_t ret_lost[WEIR_LOSS_MAX_])
 	ret_lost[WEIR_LOSS_UDP_TABLE_FULL] = capture.lost_udp_table_full;
 	ret_lost[WEIR_LOSS_DROP_TABLE_FULL] = capture.lost_drop_table_full;
 	ret_lost[WEIR_LOSS_LINK_TABLE_FULL] = capture.lost_link_table_full;
+	ret_lost[WEIR_LOSS_DNS_NO_ROOM] = capture.lost_dns_no_room;
 	ret_lost[WEIR_LOSS_BAD_EVENT] = capture.bad_events;
 	ret_lost[WEIR_LOSS_NO_MEMORY] = agent->no_memory;
 	ret_lost[WEIR_LOSS_CLIENT_TOO_SLOW] = server.records_lost;

@@ -3,12 +3,12 @@
 """DNS messages made by hand, to a server and from one.
 
 usage: dnsload.py ask SERVER PORT TYPE NAME [--count N] [--edns BYTES] [--shared]
-       dnsload.py raw SERVER PORT HEX...
+       dnsload.py raw SERVER PORT HEX... [--count N]
        dnsload.py serve ADDRESS PORT
 
 ask     asks N times, with a socket for each question or one for all (--shared), no more than 50 of
         them open at once; prints how many were answered. In NAME, % is the number of the question.
-raw     sends datagrams as they are, and waits for nothing.
+raw     sends datagrams as they are, N times, and waits for nothing.
 serve   answers as the first label of the name says: servfail, silent (never), answers that are none
         (cut, noise, other: of another id), foreign (with an address of a name nobody asked for), and
         late (twice). Prints "ready".
@@ -69,8 +69,9 @@ def ask(args):
 
 def raw(args):
     with new_socket(args.server) as sock:
-        for text in args.hex:
-            sock.sendto(bytes.fromhex(text), (args.server, args.port))
+        for _ in range(args.count):
+            for text in args.hex:
+                sock.sendto(bytes.fromhex(text), (args.server, args.port))
 
 
 def answer_to(message):
@@ -119,6 +120,7 @@ def main():
             command.add_argument("--shared", action="store_true")
         elif name == "raw":
             command.add_argument("hex", nargs="+")
+            command.add_argument("--count", type=int, default=1)
     args = parser.parse_args()
     {"ask": ask, "raw": raw, "serve": serve}[args.command](args)
 

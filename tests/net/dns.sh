@@ -189,4 +189,18 @@ tap_check "as the command line prints them" printed
 settle "$RECORDS" 7 20
 tap_check "no loss" agent_check_no_loss
 tap_check "seen = delivered + losses" agent_check_balance
+
+# More than the ring holds, while nobody reads it: anyone can send that.
+kill -STOP "$AGENT_PID"
+cluster_run web/client "$DNSLOAD" raw 203.0.113.53 53 "$(printf 'ff%.0s' {1..1300})" --count 5000
+connect second
+kill -CONT "$AGENT_PID"
+tap_check "a flood leaves room for connections" is_named "$PORT" '["alias.example","mine.example"]'
+settle "$RECORDS" 8 20
+flood_is_counted() {
+	weir status -o json | jq -c .lost
+	[ "$(agent_status '.lost.dns_no_room | tonumber > 0')" = true ] &&
+		[ "$(agent_status .lost.ringbuf_full)" -eq 0 ] && agent_check_balance
+}
+tap_check "and is counted" flood_is_counted
 tap_done
