@@ -217,8 +217,8 @@ static const char *why_not(enum weir_tc_hook hook, int error)
 	case -EINVAL:
 	case -EOPNOTSUPP:
 		return hook == WEIR_TC_CLSACT ? "the kernel takes no filter there: another ingress "
-						"qdisc, or CONFIG_NET_CLS_BPF is missing" :
-						"the kernel takes no program there";
+						"qdisc, or CONFIG_NET_CLS_BPF is missing"
+					      : "the kernel takes no program there";
 	}
 	return strerror(-error);
 }
@@ -318,11 +318,13 @@ int weir_links_retry(struct weir_links *links)
 	struct netns *netns;
 	struct watched *w;
 
-	LIST_FOREACH(netns, &links->namespaces, list) {
+	LIST_FOREACH(netns, &links->namespaces, list)
+	{
 		bool resync = netns->unsure;
 
 		netns->unsure = false;
-		LIST_FOREACH(w, &netns->watched, list) {
+		LIST_FOREACH(w, &netns->watched, list)
+		{
 			if (!w->error || w->queued)
 				continue;
 			/* Told of, but not there: what is known of links is not true. */
@@ -362,7 +364,8 @@ static bool is_followed(const struct weir_links *links, uint64_t cookie)
 {
 	const struct netns *netns;
 
-	LIST_FOREACH(netns, &links->namespaces, list) {
+	LIST_FOREACH(netns, &links->namespaces, list)
+	{
 		if (netns->cookie == cookie)
 			return true;
 	}
@@ -442,7 +445,8 @@ int weir_links_remove_netns(struct weir_links *links, uint64_t cookie)
 {
 	struct netns *netns;
 
-	LIST_FOREACH(netns, &links->namespaces, list) {
+	LIST_FOREACH(netns, &links->namespaces, list)
+	{
 		if (netns->cookie != cookie)
 			continue;
 		LIST_REMOVE(netns, list);
@@ -503,7 +507,8 @@ void weir_links_get_stats(const struct weir_links *links, struct weir_links_stat
 	struct netns *netns;
 
 	*ret_stats = links->stats;
-	LIST_FOREACH(netns, &links->namespaces, list) {
+	LIST_FOREACH(netns, &links->namespaces, list)
+	{
 		weir_rtnl_get_stats(netns->rtnl, &rtnl);
 		ret_stats->bad_messages += rtnl.bad_messages;
 		ret_stats->overruns += rtnl.overruns;

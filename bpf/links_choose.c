@@ -40,6 +40,6 @@ enum weir_link_kind weir_links_choose(const struct weir_links_opts *opts,
 	if (strcmp(link->kind, "veth") != 0 && strcmp(link->kind, "netkit") != 0 &&
 	    !is_hardware(link))
 		return WEIR_LINK_NONE;
-	return matches(opts->interfaces, opts->n_interfaces, link->name) ? WEIR_LINK_POD :
-									   WEIR_LINK_NONE;
+	return matches(opts->interfaces, opts->n_interfaces, link->name) ? WEIR_LINK_POD
+									 : WEIR_LINK_NONE;
 }

@@ -33,7 +33,10 @@ struct weir_tc {
 	struct weir_clsact_filter filter;  /* clsact: where it is; priority 0: nowhere */
 };
 
-#define WEIR_TC_NONE { .link_fd = -1 }
+#define WEIR_TC_NONE          \
+	{                     \
+		.link_fd = -1 \
+	}
 
 /** weir_tc_has_tcx() - whether this kernel has TCX; asked with @prog_fd, a program of SEC("tc"). */
 bool weir_tc_has_tcx(int prog_fd);

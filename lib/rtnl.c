@@ -97,8 +97,7 @@ static void remove_entry(struct weir_rtnl *rtnl, struct entry *entry)
 	if (entry->told)
 		tell(rtnl, entry, WEIR_RTNL_REMOVED);
 	LIST_REMOVE(entry, list);
-	(void)weir_map_remove(&rtnl->by_ifindex, &entry->link.ifindex,
-			      sizeof(entry->link.ifindex));
+	(void)weir_map_remove(&rtnl->by_ifindex, &entry->link.ifindex, sizeof(entry->link.ifindex));
 	free(entry);
 }
 
@@ -206,7 +205,7 @@ static int ask_routes(struct weir_rtnl *rtnl)
 	int r;
 
 	LIST_FOREACH(entry, &rtnl->entries, list)
-		entry->by_main = entry->by_other = false;
+	entry->by_main = entry->by_other = false;
 	r = ask(rtnl, STAGE_ROUTES4);
 	if (r == 0)
 		rtnl->routes_wanted = false;
@@ -230,7 +229,8 @@ static void adopt_routes(struct weir_rtnl *rtnl)
 	struct entry *entry;
 
 	rtnl->synced = true;
-	LIST_FOREACH(entry, &rtnl->entries, list) {
+	LIST_FOREACH(entry, &rtnl->entries, list)
+	{
 		same = entry->link.default_route == entry->by_main &&
 		       entry->link.default_route_elsewhere == entry->by_other;
 		entry->link.default_route = entry->by_main;

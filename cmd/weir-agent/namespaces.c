@@ -60,7 +60,8 @@ static struct entry *find(const struct namespaces *namespaces, const struct stat
 {
 	struct entry *entry;
 
-	LIST_FOREACH(entry, &namespaces->entries, list) {
+	LIST_FOREACH(entry, &namespaces->entries, list)
+	{
 		if (entry->dev == st->st_dev && entry->ino == st->st_ino)
 			return entry;
 	}
@@ -179,7 +180,7 @@ static void scan(struct namespaces *namespaces)
 	glob_t found;
 
 	LIST_FOREACH(entry, &namespaces->entries, list)
-		entry->seen = false;
+	entry->seen = false;
 	for (size_t i = 0; i < namespaces->globs->count; i++) {
 		if (glob(namespaces->globs->values[i], 0, NULL, &found) == 0)
 			for (size_t j = 0; j < found.gl_pathc; j++)

@@ -14,7 +14,8 @@
 struct namespaces;
 
 /** struct namespace - one of them; @fd is borrowed, and keeps it alive until it has gone. */
-struct namespace {
+struct namespace
+{
 	const char *path;
 	uint64_t cookie;
 	int fd;

@@ -58,7 +58,10 @@ static inline struct counter counter_make(int verdict)
 		  .imm = c.map_fd },
 		{ 0 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = 1 },
-		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = 1, .src_reg = 2, .imm = BPF_ADD },
+		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		  .dst_reg = 1,
+		  .src_reg = 2,
+		  .imm = BPF_ADD },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = verdict },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
@@ -95,14 +98,14 @@ static inline void send_frames(const char *name, int n)
 		.sll_protocol = htons(PROTOCOL),
 		.sll_halen = 6,
 	};
-	unsigned char frame[64] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1,
-				    PROTOCOL >> 8, PROTOCOL & 0xff };
+	unsigned char frame[64] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,          2,
+				    0,    0,    0,    0,    1,    PROTOCOL >> 8, PROTOCOL & 0xff };
 
 	assert_true(fd >= 0);
 	for (int i = 0; i < n; i++)
-		assert_int_equal(sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to,
-					sizeof(to)),
-				 (ssize_t)sizeof(frame));
+		assert_int_equal(
+			sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to)),
+			(ssize_t)sizeof(frame));
 }
 
 /* A socket that receives what comes in by a link behind tc. */

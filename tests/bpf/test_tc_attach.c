@@ -182,9 +182,9 @@ static void clsact_leftovers_are_removed_and_nothing_else(void **state)
 	assert_int_equal(weir_tc_clean(ifindex), 2);
 	assert_false(weir_tc_is_attached(&in));
 	assert_false(weir_tc_is_attached(&out));
-	assert_int_equal(weir_clsact_add(ifindex, false, user.prog_fd, "user", WEIR_TC_HANDLE,
-					 &same_handle),
-			 0);
+	assert_int_equal(
+		weir_clsact_add(ifindex, false, user.prog_fd, "user", WEIR_TC_HANDLE, &same_handle),
+		0);
 	assert_int_equal(weir_tc_clean(ifindex), 0);
 	assert_int_equal(weir_clsact_has(&same_handle), 1);
 	assert_int_equal(weir_clsact_has(&same_name), 1);

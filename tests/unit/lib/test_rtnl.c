@@ -258,9 +258,8 @@ static void overrun_nothing_is_lost_or_doubled(void **state)
 	sh("for i in $(seq 100); do echo link add a$i type veth peer name b$i; done | ip -batch -");
 	start(s);
 	assert_int_equal(s->n, 201);
-	assert_int_equal(setsockopt(weir_rtnl_fd(s->rtnl), SOL_SOCKET, SO_RCVBUF, &bytes,
-				    sizeof(bytes)),
-			 0);
+	assert_int_equal(
+		setsockopt(weir_rtnl_fd(s->rtnl), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
 	sh("for i in $(seq 50); do echo link del a$i; done | ip -batch -");
 	sh("for i in $(seq 60); do echo link add c$i type veth peer name d$i; done | ip -batch -");
 	sh("ip link set a100 name renamed");
@@ -362,10 +361,12 @@ static void fd_is_readable_when_something_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(links_there_at_the_start_are_added_once, make, done),
+		cmocka_unit_test_setup_teardown(links_there_at_the_start_are_added_once, make,
+						done),
 		cmocka_unit_test_setup_teardown(links_come_change_and_go, make, done),
 		cmocka_unit_test_setup_teardown(links_that_leave_a_bridge_stay, make, done),
-		cmocka_unit_test_setup_teardown(links_peer_in_another_namespace_is_known, make, done),
+		cmocka_unit_test_setup_teardown(links_peer_in_another_namespace_is_known, make,
+						done),
 		cmocka_unit_test_setup_teardown(links_moved_to_another_namespace_are_removed, make,
 						done),
 		cmocka_unit_test_setup_teardown(routes_default_is_known_from_the_start, make, done),
@@ -373,8 +374,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(routes_default_of_ipv6_counts, make, done),
 		cmocka_unit_test_setup_teardown(overrun_nothing_is_lost_or_doubled, make, done),
 		cmocka_unit_test_setup_teardown(resync_tells_of_nothing_that_is_known, make, done),
-		cmocka_unit_test_setup_teardown(feed_bad_messages_are_counted_and_change_nothing, make,
-						done),
+		cmocka_unit_test_setup_teardown(feed_bad_messages_are_counted_and_change_nothing,
+						make, done),
 		cmocka_unit_test_setup_teardown(socket_word_of_others_is_not_taken, make, done),
 		cmocka_unit_test_setup_teardown(fd_is_readable_when_something_is_told, make, done),
 	};
