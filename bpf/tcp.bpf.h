@@ -24,6 +24,7 @@ enum tcp_state {  /* include/net/tcp_states.h */
 };
 
 enum kernel_errno {  /* include/uapi/asm-generic/errno.h */
+	ERR_EACCES = 13,
 	ERR_ENETUNREACH = 101,
 	ERR_ETIMEDOUT = 110,
 	ERR_ECONNREFUSED = 111,
@@ -237,6 +238,7 @@ static __always_inline __u8 failed_connect_reason(const struct tcp_conn *conn, i
 	case ERR_EHOSTUNREACH:
 	case ERR_ENETUNREACH:
 	case ERR_EHOSTDOWN:
+	case ERR_EACCES: /* ICMPv6 "administratively prohibited" */
 		return WEIR_EV_END_UNREACHABLE;
 	default:
 		return WEIR_EV_END_ABORTED;
