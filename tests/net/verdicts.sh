@@ -16,6 +16,7 @@ cluster_pod verdict other
 cluster_pod verdict spoofed
 cluster_pod verdict narrow
 cluster_pod verdict shut
+cluster_pod verdict node --host-network
 cluster_service verdict web 198.19.0.40 web:TCP:80:8001 -- verdict/server
 agent_start --flow-interval 500ms
 agent_follow "$CLUSTER_DIR/records"
@@ -54,8 +55,12 @@ send() {
 	cluster_run verdict/client python3 - "$@" <<- 'PY'
 		import socket, sys
 		count, size = (list(map(int, sys.argv[4:])) + [1, 100][len(sys.argv) - 4:])[:2]
-		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-		s.setsockopt(socket.IPPROTO_IP, 10, 3)  # IP_MTU_DISCOVER, IP_PMTUDISC_PROBE
+		if ":" in sys.argv[2]:
+		    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		    s.setsockopt(socket.IPPROTO_IPV6, 23, 3)  # IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE
+		else:
+		    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		    s.setsockopt(socket.IPPROTO_IP, 10, 3)  # IP_MTU_DISCOVER, IP_PMTUDISC_PROBE
 		s.bind(("", int(sys.argv[1])))
 		s.settimeout(0.5)
 		try:
@@ -77,26 +82,42 @@ reset() {
 	PY
 }
 
-# rule POD|node HOOK RULE...: an nftables rule in the pod's network or the node's.
+# rule POD|node HOOK RULE...: an nftables rule in the pod's network or the node's. What comes before
+# routing also comes before connection tracking.
 rule() {
-	local where=$1 hook=$2 in=(cluster_in_router)
+	local where=$1 hook=$2 in=(cluster_in_router) priority=filter
 	[ "$where" = node ] || in=(in_pod "$where")
+	[ "$hook" != prerouting ] || priority=raw
 	"${in[@]}" nft "add table inet verdicts
-		add chain inet verdicts $hook { type filter hook $hook priority 0; }
+		add chain inet verdicts $hook { type filter hook $hook priority $priority; }
 		add rule inet verdicts $hook ${*:3}"
 }
 
-# Servers in the pod other: one that resets, one whose backlog is full, one that never reads.
+# A veth pair hands checksums on that nobody has computed, and the receiver believes them. Without
+# the offload (ETHTOOL_STXCSUM) the pod's packets have theirs, which a rule can spoil.
+checksums_computed_by() {
+	in_pod "$1" python3 - <<- 'PY'
+		import array, fcntl, socket, struct
+		off = array.array("B", struct.pack("II", 0x17, 0))
+		fcntl.ioctl(socket.socket(), 0x8946,  # SIOCETHTOOL
+		            struct.pack("16sP", b"eth0", off.buffer_info()[0]))
+	PY
+}
+
+# Servers in the pod other: one that resets, one whose backlog is full, one that never reads, one
+# that does.
 cluster_spawn verdict/other python3 - > "$CLUSTER_DIR/other" <<- 'PY'
-	import socket, struct, time
-	resets, full, deaf = (socket.socket(type=t) for t in
-	                      (socket.SOCK_STREAM, socket.SOCK_STREAM, socket.SOCK_DGRAM))
+	import socket, struct, threading
+	resets, full = (socket.socket(type=socket.SOCK_STREAM) for _ in range(2))
+	deaf, reader = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
 	resets.bind(("", 9021))
 	resets.listen()
 	full.bind(("", 9022))
 	full.listen(0)
 	deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 	deaf.bind(("", 9023))
+	reader.bind(("", 9032))
+	threading.Thread(target=lambda: list(iter(lambda: reader.recv(1), None)), daemon=True).start()
 	waiting = [socket.create_connection(("127.0.0.1", 9022)) for _ in range(1)]
 	print("ready", flush=True)
 	while True:
@@ -133,6 +154,29 @@ in_pod spoofed sysctl -q -w net.ipv4.conf.all.rp_filter=1
 cluster_in_router ip route add "$narrow/32" dev br0 mtu lock 1000
 # Three questions who has an address, and nobody answers.
 cluster_in_router sysctl -q -w net.ipv4.neigh.br0.retrans_time_ms=100
+cluster_in_router sysctl -q -w net.ipv6.neigh.br0.retrans_time_ms=100
+rule node prerouting tcp dport 9027 drop
+rule node output tcp sport 9028 drop
+rule client input tcp sport 8001 tcp dport 31029 drop
+# Of a connection of which it did not see the SYN, a SYN-ACK is invalid.
+rule node prerouting tcp sport 31030 notrack
+rule node forward tcp dport 31030 ct state invalid drop
+# The TCP header's bytes 16 and 17, UDP's 6 and 7.
+rule node prerouting tcp dport 9031 @th,128,16 set 0xdead
+rule node prerouting udp dport 9032 @th,48,16 set 0xdead
+rule node prerouting udp dport 9033 @th,48,16 set 0xdead
+checksums_computed_by client
+# A neighbour that is no more: what arrives where it was is for another host.
+cluster_in_router ip neigh replace 198.18.200.2 dev br0 nud permanent lladdr 02:00:00:00:00:99
+cluster_in_router bridge fdb add 02:00:00:00:00:99 dev "${POD_LINK[verdict/narrow]}" master static
+# Or the node tells it the shorter way, by which nobody forwards.
+in_pod client sysctl -q -w net.ipv6.conf.eth0.accept_redirects=0
+rule client output tcp dport 9043 ip6 hoplimit set 1
+cluster_in_router ip -6 route add blackhole 2001:db8:20::/64
+cluster_in_router ip -6 route add unreachable 2001:db8:21::/64
+cluster_in_router ip -6 route add prohibit 2001:db8:22::/64
+cluster_in_router ip -6 route replace "${POD_IP6[verdict/narrow]}/128" dev br0 mtu lock 1280
+cluster_serve verdict/node "$TOOLS/tcpload" server :: 9028
 
 try 31001 "$server" 9001
 try 31002 "$server" 9002
@@ -160,7 +204,25 @@ send 31023 "$other" 9023 200 1000
 try 31024 "$shut" 9024
 send 31025 "$narrow" 9025 1 1400
 reset 31026 "$server" 8001
-settle "$CLUSTER_DIR/records" 26 20
+try 31027 "$server" 9027
+try 31028 "$CLUSTER_GATEWAY4" 9028
+try 31029 "$server" 8001
+try 31030 "$server" 8001
+try 31031 "$server" 9031
+send 31032 "$other" 9032
+send 31033 "$server" 9033
+try 31034 198.18.200.2 80 5
+try 31040 "$server6" 9002
+try 31041 "$server6" 9005
+try 31042 "$server6" 9031
+try 31043 "$server6" 9043
+send 31044 "$server6" 9014
+try 31045 2001:db8:20::1 80
+try 31046 2001:db8:21::1 80
+try 31047 2001:db8:22::1 80
+try 31048 2001:db8:18::dead 80 5
+send 31049 "${POD_IP6[verdict/narrow]}" 9025 1 1400
+settle "$CLUSTER_DIR/records" 44 20
 
 # verdict CAUSE PORT VERDICT END [REASON PLACE PACKETS]: of the one CLOSED record from PORT, which
 # names both ends where they have a name.
@@ -210,6 +272,24 @@ row "receive buffer full" 31023 FORWARDED SOCKET_CLOSED SOCKET_RCVBUFF udp_queue
 row "dropped by the queue of its link" 31024 DROPPED ABORTED QDISC_DROP __dev_queue_xmit 2
 row "too big, with don't-fragment" 31025 DROPPED SOCKET_CLOSED PKT_TOO_BIG ip_forward 1
 row "reset by the client" 31026 FORWARDED RST
+row "dropped by the node, before anything else" 31027 DROPPED ABORTED NETFILTER_DROP $nft 2
+row "the answer dropped in the node's output" 31028 DROPPED ABORTED NETFILTER_DROP $nft some
+row "the answer dropped in its own input" 31029 DROPPED ABORTED NETFILTER_DROP $nft some
+row "the answer invalid to connection tracking" 31030 DROPPED ABORTED NETFILTER_DROP $nft some
+row "checksum error" 31031 DROPPED ABORTED TCP_CSUM tcp_v4_rcv 2
+row "checksum error, a datagram" 31032 FORWARDED SOCKET_CLOSED UDP_CSUM udp_recvmsg 1
+row "checksum error, a datagram for nobody" 31033 DROPPED SOCKET_CLOSED UDP_CSUM __udp4_lib_rcv 1
+row "lost without a word" 31034 UNKNOWN TIMEOUT
+row "dropped by the node, IPv6" 31040 DROPPED ABORTED NETFILTER_DROP $nft 2
+row "rejected by ICMP, IPv6" 31041 DROPPED REFUSED NETFILTER_DROP $nft some
+row "checksum error, IPv6" 31042 DROPPED ABORTED TCP_CSUM tcp_v6_rcv 2
+row "TTL exceeded, IPv6" 31043 DROPPED UNREACHABLE IP_INHDR ip6_forward some
+row "no listener, an IPv6 datagram" 31044 DROPPED SOCKET_CLOSED NO_SOCKET __udp6_lib_rcv 1
+row "blackhole route, IPv6" 31045 DROPPED ABORTED NOT_SPECIFIED dst_discard_out 2
+row "unreachable route, IPv6" 31046 DROPPED UNREACHABLE IP_INNOROUTES ip6_pkt_discard some
+row "prohibited route, IPv6" 31047 DROPPED UNREACHABLE IP_INNOROUTES ip6_pkt_prohibit some
+row "no such neighbour, IPv6" 31048 DROPPED UNREACHABLE NOT_SPECIFIED neigh_invalidate some
+row "too big, IPv6" 31049 DROPPED SOCKET_CLOSED PKT_TOO_BIG ip6_forward 1
 tap_check "no loss" agent_check_no_loss
 tap_check "seen = delivered + losses" agent_check_balance
 tap_done
