@@ -122,11 +122,14 @@ static __always_inline void count_more(const struct weir_ev_drop_key *key,
 	tell(key, WEIR_EV_UPDATE, packets, now);
 }
 
-static __always_inline void count(const struct weir_ev_drop_key *key, __u64 packets)
+__noinline int drop_count(const struct weir_ev_drop_key *key, __u64 packets)
 {
-	struct weir_ev_drop_totals *totals = bpf_map_lookup_elem(&drops, key);
+	struct weir_ev_drop_totals *totals;
 	__u64 now = bpf_ktime_get_ns();
 
+	if (!key)
+		return 0;
+	totals = bpf_map_lookup_elem(&drops, key);
 	if (!totals) {
 		struct weir_ev_drop_totals first = {
 			.last_ns = now,
@@ -136,7 +139,7 @@ static __always_inline void count(const struct weir_ev_drop_key *key, __u64 pack
 
 		if (!bpf_map_update_elem(&drops, key, &first, BPF_NOEXIST)) {
 			tell(key, WEIR_EV_OPEN, packets, now);
-			return;
+			return 0;
 		}
 		/* Another CPU was first, or the table is full. */
 		totals = bpf_map_lookup_elem(&drops, key);
@@ -145,6 +148,7 @@ static __always_inline void count(const struct weir_ev_drop_key *key, __u64 pack
 		count_more(key, totals, packets, now);
 	else
 		stats_add_lost(lost_drop_table_full);
+	return 0;
 }
 
 SEC("tp_btf/kfree_skb")
@@ -169,8 +173,7 @@ int BPF_PROG(packet_dropped, struct sk_buff *skb, void *place, __u32 reason)
 	key.destination_port = packet.destination_port;
 	key.protocol = packet.protocol;
 	key.tcp_flags = packet.tcp_flags;
-	count(&key, segments_of(skb));
-	return 0;
+	return drop_count(&key, segments_of(skb));
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

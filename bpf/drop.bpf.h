@@ -14,6 +14,9 @@ struct drops {
 };
 extern struct drops drops SEC(".maps");
 
+/* Packets of a key were dropped: counts them, and tells the first (bpf/drop.bpf.c). */
+int drop_count(const struct weir_ev_drop_key *key, __u64 packets);
+
 /* Longer than the pause before a SYN's fifth retransmit (RFC 6298: 1, 2, 4, 8, 16 s, …). */
 #define DROP_IDLE_NS 40000000000ULL
 

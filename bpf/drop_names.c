@@ -11,6 +11,7 @@
 
 #include <bpf/btf.h>
 
+#include "bpf/weir_abi.h"
 #include "lib/buf.h"
 #include "lib/cleanup.h"
 
@@ -305,6 +306,8 @@ const char *weir_drop_names_reason(const struct weir_drop_names *names, uint32_t
 {
 	const struct reason *found = lookup_reason(names, reason);
 
+	if (reason == WEIR_EV_REASON_LISTEN_OVERFLOW)
+		return "LISTEN_OVERFLOW";
 	return found ? names->text.data + found->name : NULL;
 }
 

@@ -4,6 +4,7 @@
  * supported kernel, so this one runs for packets that reach or leave a socket; it leaves at once
  * for everything but UDP. It never drops (the answer is always 1).
  */
+#include "bpf/listen.bpf.h"
 #include "bpf/udp.bpf.h"
 
 #include "bpf/dns.bpf.h"
@@ -365,7 +366,11 @@ int udp_egress(struct __sk_buff *skb)
 SEC("cgroup_skb/ingress")
 int udp_ingress(struct __sk_buff *skb)
 {
-	return may_be_udp(skb) ? datagram_seen(skb, false) : 1;
+	if (may_be_udp(skb))
+		return datagram_seen(skb, false);
+	if (may_be_syn(skb))
+		listen_syn(skb);
+	return 1;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

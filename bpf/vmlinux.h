@@ -127,6 +127,7 @@ struct sock {
 	struct sk_buff_head sk_error_queue;
 	__u16 sk_protocol;
 	__u8 sk_userlocks : 4;
+	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	struct sock_cgroup_data sk_cgrp_data;
 };

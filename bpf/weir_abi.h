@@ -122,13 +122,19 @@ struct weir_ev_cgroup {
 	char path[WEIR_EV_CGROUP_PATH_LEN];  /* NUL-terminated, cut if longer */
 };
 
+/*
+ * A reason of our own, which no kernel's enum has: the queue of connections for accept() is full.
+ * Named after the counter of /proc/net/netstat. No place goes with it.
+ */
+#define WEIR_EV_REASON_LISTEN_OVERFLOW 0xffff0001U
+
 /* Key of the map drops: packets of one flow that the kernel dropped for one reason at one place. */
 struct weir_ev_drop_key {
 	__u8 source[16];       /* of the packet as it was dropped, translated or not */
 	__u8 destination[16];
-	__u64 place;           /* address of the code that dropped it */
+	__u64 place;           /* address of the code that dropped it; 0 unknown */
 	__u32 isn;             /* TCP: the client's initial sequence number */
-	__u32 reason;          /* of the running kernel's enum skb_drop_reason */
+	__u32 reason;          /* of the running kernel's enum skb_drop_reason, or WEIR_EV_REASON_ */
 	__u32 netns;           /* as in struct weir_ev_flow: where it was dropped */
 	__u16 source_port;
 	__u16 destination_port;

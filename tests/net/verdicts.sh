@@ -267,7 +267,7 @@ row "no such neighbour" 31018 DROPPED UNREACHABLE NEIGH_FAILED neigh_invalidate 
 row "a Service without endpoints" 31019 DROPPED REFUSED NETFILTER_DROP $nft some
 row "nothing in the way, through a Service" 31020 FORWARDED FIN
 row "reset by the server" 31021 FORWARDED RST
-row "backlog full, of which the kernel says nothing" 31022 UNKNOWN ABORTED
+row "backlog full" 31022 DROPPED ABORTED LISTEN_OVERFLOW - 2
 row "receive buffer full" 31023 FORWARDED SOCKET_CLOSED SOCKET_RCVBUFF udp_queue_rcv_one_skb some
 row "dropped by the queue of its link" 31024 DROPPED ABORTED QDISC_DROP __dev_queue_xmit 2
 row "too big, with don't-fragment" 31025 DROPPED SOCKET_CLOSED PKT_TOO_BIG ip_forward 1
