@@ -65,6 +65,9 @@ static void put_times(struct weir_buf *out, const struct weir_record *record)
 		WEIR_JSON_LIT(out, "\"start_reason\":\"AGENT_START\",");
 	WEIR_JSON_STR(out, "\"end_reason\":", weir_end_reason_to_str(flow->end_reason));
 	put_last_seen(out, flow->seen);
+	if (flow->reset_by != WEIR_ROLE_UNKNOWN)
+		WEIR_JSON_STR(out, "\"reset_by\":",
+			      flow->reset_by == WEIR_ROLE_CLIENT ? "source" : "destination");
 }
 
 static void put_counts(struct weir_buf *out, const struct weir_flow *flow)

@@ -106,6 +106,7 @@ static void read_connection(struct json_object *flow, struct weir_view_connectio
 	c->id = weir_json_get_text(object, "id");
 	c->state = weir_json_get_text(object, "state");
 	c->end_reason = weir_json_get_text(object, "end_reason");
+	c->reset_by = weir_json_get_text(object, "reset_by");
 	c->start_reason = weir_json_get_text(object, "start_reason");
 	c->bytes_sent = weir_json_get_number(object, "bytes_sent");
 	c->bytes_received = weir_json_get_number(object, "bytes_received");

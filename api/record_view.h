@@ -62,6 +62,7 @@ struct weir_view_connection {
 	const char *id;
 	const char *state;
 	const char *end_reason;
+	const char *reset_by;
 	const char *start_reason;
 	uint64_t bytes_sent;
 	uint64_t bytes_received;

@@ -110,6 +110,8 @@ int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 	in->established = record->ev.hdr.flags & WEIR_EV_ESTABLISHED;
 	in->peer_here = record->ev.hdr.flags & WEIR_EV_PEER_HERE;
 	in->seen = seen_of(record->ev.hdr.flags);
+	in->reset_sent = record->ev.hdr.flags & WEIR_EV_RESET_SENT;
+	in->reset_received = record->ev.hdr.flags & WEIR_EV_RESET_RECEIVED;
 	in->time_ns = record->ev.hdr.ts_ns;
 	in->opened_ns = record->ev.opened_ns;
 	in->established_ns = record->ev.established_ns;

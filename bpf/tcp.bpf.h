@@ -199,6 +199,10 @@ static __always_inline void tcp_event_fill(struct weir_ev_flow *ev, __u64 cookie
 		ev->hdr.flags = WEIR_EV_ESTABLISHED;
 		if (conn->flags & CONN_PEER_HERE)
 			ev->hdr.flags |= WEIR_EV_PEER_HERE;
+		if (conn->flags & CONN_RESET_SENT)
+			ev->hdr.flags |= WEIR_EV_RESET_SENT;
+		if (conn->flags & CONN_RESET_RECEIVED)
+			ev->hdr.flags |= WEIR_EV_RESET_RECEIVED;
 		ev->tx_bytes = tcp_tx_bytes(conn, view);
 		ev->rx_bytes = tcp_rx_bytes(view);
 	}

@@ -59,6 +59,8 @@ enum weir_ev_flag {
 	WEIR_EV_SYN_ARRIVED = 1 << 10, /* to the link of another pod */
 	WEIR_EV_ANSWER_CAME = 1 << 11, /* the SYN-ACK, by an uplink */
 	WEIR_EV_ANSWER_LEFT = 1 << 12, /* from behind the other pod's link */
+	WEIR_EV_RESET_SENT = 1 << 2,  /* TCP: this end reset the connection */
+	WEIR_EV_RESET_RECEIVED = 1 << 3,
 };
 
 #define WEIR_EV_PAUSE_ENTRIES 32

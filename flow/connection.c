@@ -436,6 +436,10 @@ static void learn_end(struct weir_connection *conn, int side, const struct weir_
 	if (in->end_reason > WEIR_END_NONE && in->end_reason < WEIR_END_MAX_)
 		reason = (uint8_t)in->end_reason;
 	conn->reason[side] = better_reason(conn->reason[side], reason);
+	if (in->reset_sent)
+		conn->reset_by |= BIT(side);
+	if (in->reset_received)
+		conn->reset_by |= BIT(!side);
 	conn->closed |= BIT(side);
 	conn->given_up &= ~BIT(side) & BOTH;
 	/* Nobody saw it end: its totals are those of the latest sweep. */
@@ -534,6 +538,14 @@ static enum weir_verdict verdict(const struct weir_connection *conn, const struc
 	return WEIR_VERDICT_UNKNOWN;
 }
 
+/* When both say that they did, one of them was late. */
+static enum weir_role reset_by(const struct weir_connection *conn, const struct weir_flow *flow)
+{
+	if (flow->end_reason != WEIR_END_RST || !conn->reset_by || conn->reset_by == BOTH)
+		return WEIR_ROLE_UNKNOWN;
+	return conn->reset_by == BIT(conn->source) ? WEIR_ROLE_CLIENT : WEIR_ROLE_SERVER;
+}
+
 static enum weir_direction direction(const struct weir_connection *conn)
 {
 	if (!conn->sure)
@@ -560,6 +572,7 @@ void weir_connection_record(const struct weir_connection *conn,
 	ret_flow->end_reason = WEIR_END_NONE;
 	if (state == WEIR_STATE_CLOSED)
 		ret_flow->end_reason = better_reason(conn->reason[0], conn->reason[1]);
+	ret_flow->reset_by = (uint8_t)reset_by(conn, ret_flow);
 	ret_flow->direction = (uint8_t)direction(conn);
 	ret_flow->direction_known = conn->sure;
 	ret_flow->established = conn->established;

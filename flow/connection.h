@@ -46,6 +46,7 @@ struct weir_connection {
 	uint16_t port[2];
 	uint16_t pending : 10;  /* inputs that no record tells of yet */
 	uint16_t handshake : 3; /* enum weir_seen */
+	uint16_t reset_by : 2;  /* the sides that sent an RST */
 	uint16_t dropped : 1;   /* packets of it were dropped: flow/dropped.h has them by @id */
 	uint8_t protocol;
 	uint8_t reason[2];  /* enum weir_end_reason of each closed end */

@@ -122,6 +122,8 @@ struct weir_flow_input {
 	bool established;                 /* TCP: the handshake was completed */
 	bool peer_here;                   /* TCP: the other end has a socket on this node; false:
 					   * not, or not known */
+	bool reset_sent;                  /* TCP: this end reset the established connection */
+	bool reset_received;              /* TCP: the other end did */
 	uint64_t time_ns;                 /* of the event, taken in the kernel */
 	uint64_t opened_ns;               /* connect() or SYN; 0 when older than the agent */
 	uint64_t established_ns;          /* 0 never or unknown */
@@ -190,6 +192,8 @@ struct weir_flow {
 	uint8_t protocol;
 	uint8_t state;             /* enum weir_flow_state */
 	uint8_t end_reason;        /* enum weir_end_reason */
+	uint8_t reset_by;          /* enum weir_role: who sent the RST that @end_reason tells of;
+				    * CLIENT is the source, UNKNOWN also when both did */
 	uint8_t verdict;           /* enum weir_verdict */
 	uint8_t direction;         /* enum weir_direction */
 	bool direction_known;

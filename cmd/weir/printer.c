@@ -302,6 +302,10 @@ static void put_summary(const struct weir_printer *p, const struct weir_view *vi
 		weir_buf_putc(out, ' ');
 		put_colored(p, bad ? verdict_color(view->verdict) : COLOR_NONE, c->end_reason, out);
 	}
+	if (*c->reset_by) {
+		weir_buf_puts(out, " by ");
+		weir_format_text(out, c->reset_by);
+	}
 	if (*c->start_reason) {
 		weir_buf_putc(out, ' ');
 		weir_format_text(out, c->start_reason);

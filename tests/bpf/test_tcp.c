@@ -108,6 +108,7 @@ static void tcp_many_opened_at_once_all_told(void **state)
 static void tcp_reset_told_as_rst(void **state)
 {
 	struct linger hard = { .l_onoff = 1 };
+	const struct weir_flow_input *in;
 	struct world *w = *state;
 	struct pair p;
 
@@ -115,10 +116,12 @@ static void tcp_reset_told_as_rst(void **state)
 	p = pair_open(5);
 	assert_int_equal(setsockopt(p.client, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)), 0);
 	close(p.client);
-	assert_int_equal(wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port)->end_reason,
-			 WEIR_END_RST);
-	assert_int_equal(wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_SERVER, p.port)->end_reason,
-			 WEIR_END_RST);
+	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
+	assert_int_equal(in->end_reason, WEIR_END_RST);
+	assert_true(in->reset_sent && !in->reset_received);
+	in = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_SERVER, p.port);
+	assert_int_equal(in->end_reason, WEIR_END_RST);
+	assert_true(in->reset_received && !in->reset_sent);
 	close(p.server);
 	close(p.listener);
 	weir_capture_free(&w->capture);

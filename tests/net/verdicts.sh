@@ -224,13 +224,13 @@ try 31048 2001:db8:18::dead 80 5
 send 31049 "${POD_IP6[verdict/narrow]}" 9025 1 1400
 settle "$CLUSTER_DIR/records" 44 20
 
-# verdict CAUSE PORT VERDICT END [REASON PLACE PACKETS]: of the one CLOSED record from PORT, which
+# verdict CAUSE PORT VERDICT END[:BY] [REASON PLACE PACKETS]: of the one CLOSED record from PORT, which
 # names both ends where they have a name.
 verdict() {
 	local got
 	got=$(jq -r --argjson port "$2" --arg packets "${7:--}" '.flow |
 		select((.l4.TCP // .l4.UDP).source_port == $port and .connection.state == "CLOSED") |
-		[.verdict // "UNKNOWN", .connection.end_reason, .drop.reason // "-",
+		[.verdict // "UNKNOWN", ([.connection.end_reason, .connection.reset_by // empty] | join(":")), .drop.reason // "-",
 		 .drop.place // "-", if $packets == "some" and .drop.packets then "some"
 		 else .drop.packets // "-" end, .source.pod_name] | join(" ")' \
 		"$CLUSTER_DIR/records")
@@ -266,12 +266,12 @@ row "prohibited route" 31017 DROPPED UNREACHABLE NOT_SPECIFIED ip_error some
 row "no such neighbour" 31018 DROPPED UNREACHABLE NEIGH_FAILED neigh_invalidate some
 row "a Service without endpoints" 31019 DROPPED REFUSED NETFILTER_DROP $nft some
 row "nothing in the way, through a Service" 31020 FORWARDED FIN
-row "reset by the server" 31021 FORWARDED RST
+row "reset by the server" 31021 FORWARDED RST:destination
 row "backlog full" 31022 DROPPED ABORTED LISTEN_OVERFLOW - 2
 row "receive buffer full" 31023 FORWARDED SOCKET_CLOSED SOCKET_RCVBUFF udp_queue_rcv_one_skb some
 row "dropped by the queue of its link" 31024 DROPPED ABORTED QDISC_DROP __dev_queue_xmit 2
 row "too big, with don't-fragment" 31025 DROPPED SOCKET_CLOSED PKT_TOO_BIG ip_forward 1
-row "reset by the client" 31026 FORWARDED RST
+row "reset by the client" 31026 FORWARDED RST:source
 row "dropped by the node, before anything else" 31027 DROPPED ABORTED NETFILTER_DROP $nft 2
 row "the answer dropped in the node's output" 31028 DROPPED ABORTED NETFILTER_DROP $nft some
 row "the answer dropped in its own input" 31029 DROPPED ABORTED NETFILTER_DROP $nft some

@@ -90,6 +90,15 @@ static struct weir_record found_host(void)
 	return record;
 }
 
+static struct weir_record reset(void)
+{
+	struct weir_record record = weirt_closed();
+
+	record.flow.end_reason = WEIR_END_RST;
+	record.flow.reset_by = WEIR_ROLE_SERVER;
+	return record;
+}
+
 static struct weir_record refused(void)
 {
 	struct weir_record record = weirt_closed();
@@ -234,7 +243,7 @@ static const struct {
 } samples[] = {
 	{ "closed", closed },	  { "udp_unknown", udp_unknown }, { "found_host", found_host },
 	{ "refused", refused },	  { "largest", largest },	  { "hostile", hostile_strings },
-	{ "lost", lost },	  { "icmp", icmp },
+	{ "lost", lost },	  { "icmp", icmp },		  { "reset", reset },
 	{ "dropped", dropped },	  { "dropped_unknown", dropped_for_no_known_reason },
 	{ "unanswered", unanswered },
 	{ "named", named },	  { "dns_query", dns_query },

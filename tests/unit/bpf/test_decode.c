@@ -20,7 +20,7 @@ static struct weir_ev_flow sample(void)
 		.hdr = { .len = sizeof(ev),
 			 .version = WEIR_ABI_VERSION,
 			 .type = WEIR_EV_FLOW,
-			 .flags = WEIR_EV_ESTABLISHED,
+			 .flags = WEIR_EV_ESTABLISHED | WEIR_EV_RESET_RECEIVED,
 			 .ts_ns = 42 },
 		.cookie = 7,
 		.cgroup_id = 8,
@@ -68,6 +68,9 @@ static void decode_flow_every_field_arrives(void **state)
 	assert_int_equal(in.end_reason, WEIR_END_RST);
 	assert_int_equal(in.protocol, 6);
 	assert_true(in.established);
+	assert_true(in.reset_received);
+	assert_false(in.reset_sent);
+	assert_false(in.peer_here);
 	assert_int_equal(in.time_ns, 42);
 	assert_int_equal(in.opened_ns, 40);
 	assert_int_equal(in.established_ns, 41);
