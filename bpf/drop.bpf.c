@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * What the kernel drops, with its own word why and where. Told are packets that decide what becomes
- * of a connection: a TCP handshake's, and every datagram. Runs only when something is dropped.
+ * What the kernel drops, with its own word why and where: of a TCP handshake, every datagram, and what
+ * was lost of an established connection. Runs only when something is dropped.
  */
 #include "bpf/conns.bpf.h"
 #include "bpf/drop.bpf.h"
@@ -11,6 +11,7 @@
 #define PACKET_OUTGOING 4
 
 #define TCP_SYN 0x02 /* RFC 9293, 3.1 */
+#define TCP_RST 0x04
 #define TCP_ACK 0x10
 
 #define REASON_IS(reason, name)                                    \
@@ -57,15 +58,48 @@ __noinline int drop_parse(struct packet_linear *linear, const struct packet_scop
 	return packet_parse(linear, packet_load_linear, scope, ret);
 }
 
-/* Does the packet decide what becomes of a connection, and of which. */
-static __always_inline bool decides(const struct packet *packet, struct weir_ev_drop_key *key)
+/*
+ * What a receiver frees of a connection as a matter of course: it has it already, has no room that
+ * the sender was told of, or is gone. A FIN that comes when its socket is in TIME_WAIT is used and
+ * freed without a reason, so that without a reason nothing is told of.
+ */
+static __always_inline bool is_routine(__u32 reason)
+{
+	return REASON_IS(reason, SKB_DROP_REASON_NOT_SPECIFIED) ||
+	       REASON_IS(reason, SKB_DROP_REASON_NO_SOCKET) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_ZEROWINDOW) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_OLD_DATA) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_OVERWINDOW) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_OFOMERGE) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_RFC7323_PAWS) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_RFC7323_PAWS_ACK) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_RFC7323_TW_PAWS) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_RFC7323_TSECR) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_OLD_SEQUENCE) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_INVALID_SEQUENCE) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_INVALID_ACK_SEQUENCE) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_RESET) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_CLOSE) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_ABORT_ON_DATA) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_OLD_ACK) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_TOO_OLD_ACK) ||
+	       REASON_IS(reason, SKB_DROP_REASON_TCP_ACK_UNSENT_DATA);
+}
+
+/* Is the packet one of a connection's, of which more than its reset is to be told. */
+static __always_inline bool decides(const struct packet *packet, struct weir_ev_drop_key *key,
+				    __u32 reason)
 {
 	if (packet->flags & (PACKET_FRAGMENT | PACKET_ROUTED))
 		return false;
 	if (packet->protocol == IPPROTO_UDP)
 		return true;
-	if (packet->protocol != IPPROTO_TCP || !(packet->tcp_flags & TCP_SYN))
+	if (packet->protocol != IPPROTO_TCP)
 		return false;
+	if (!(packet->tcp_flags & TCP_SYN))
+		return (packet->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK && !is_routine(reason);
+	key->tcp_flags = packet->tcp_flags;
 	/* A SYN-ACK acknowledges the client's SYN, which takes one number. */
 	key->isn = packet->tcp_flags & TCP_ACK ? packet->ack - 1 : packet->seq;
 	return true;
@@ -75,7 +109,7 @@ static __always_inline void name_client(struct weir_ev_drop *ev)
 {
 	const struct tcp_conn *conn;
 
-	if (ev->key.protocol != IPPROTO_TCP)
+	if (!(ev->key.tcp_flags & TCP_SYN))
 		return;
 	conn = tcp_conn_of_syn(ev->key.isn);
 	if (!conn)
@@ -116,7 +150,7 @@ static __always_inline void count_more(const struct weir_ev_drop_key *key,
 	__u64 before = __sync_fetch_and_add(&totals->packets, packets);
 
 	totals->last_ns = now;
-	if (key->protocol != IPPROTO_TCP || before >= TOLD_SYNS_MAX)
+	if (!(key->tcp_flags & TCP_SYN) || before >= TOLD_SYNS_MAX)
 		return;
 	__sync_fetch_and_add(&totals->reported, packets);
 	tell(key, WEIR_EV_UPDATE, packets, now);
@@ -162,7 +196,7 @@ int BPF_PROG(packet_dropped, struct sk_buff *skb, void *place, __u32 reason)
 	if (is_harmless(skb, reason) || !packet_linear_init(&linear, skb))
 		return 0;
 	scope.ethertype = bpf_ntohs(skb->protocol);
-	if (drop_parse(&linear, &scope, &packet) || !decides(&packet, &key))
+	if (drop_parse(&linear, &scope, &packet) || !decides(&packet, &key, reason))
 		return 0;
 	addr_copy(key.source, packet.source);
 	addr_copy(key.destination, packet.destination);
@@ -172,7 +206,6 @@ int BPF_PROG(packet_dropped, struct sk_buff *skb, void *place, __u32 reason)
 	key.source_port = packet.source_port;
 	key.destination_port = packet.destination_port;
 	key.protocol = packet.protocol;
-	key.tcp_flags = packet.tcp_flags;
 	return drop_count(&key, segments_of(skb));
 }
 

@@ -135,13 +135,13 @@ struct weir_ev_drop_key {
 	__u8 source[16];       /* of the packet as it was dropped, translated or not */
 	__u8 destination[16];
 	__u64 place;           /* address of the code that dropped it; 0 unknown */
-	__u32 isn;             /* TCP: the client's initial sequence number */
+	__u32 isn;             /* TCP with a SYN: the client's initial sequence number */
 	__u32 reason;          /* of the running kernel's enum skb_drop_reason, or WEIR_EV_REASON_ */
 	__u32 netns;           /* as in struct weir_ev_flow: where it was dropped */
 	__u16 source_port;
 	__u16 destination_port;
 	__u8 protocol;         /* IPPROTO_TCP, IPPROTO_UDP */
-	__u8 tcp_flags;        /* as in the header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16 */
+	__u8 tcp_flags;        /* as in the header: SYN 2, ACK 16, …; 0 without a SYN */
 	__u8 pad[6];
 };
 

@@ -47,6 +47,8 @@ int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_corre
 		r = weir_translations_init(&corr->translations, max);
 	if (r >= 0)
 		r = weir_dropped_init(&corr->dropped, DROPPED_MAX);
+	if (r >= 0)
+		r = weir_lost_init(&corr->lost);
 	if (r < 0)
 		return r;
 	corr->hold[LIST_JOIN] = weir_ticks_hold(opts->join_ns ? opts->join_ns : JOIN_NS_DEFAULT);
@@ -68,6 +70,7 @@ void weir_correlate_free(struct weir_correlate **corr)
 	weir_tombstones_done(&(*corr)->tombstones);
 	weir_translations_done(&(*corr)->translations);
 	weir_dropped_done(&(*corr)->dropped);
+	weir_lost_done(&(*corr)->lost);
 	free(*corr);
 	*corr = NULL;
 }
@@ -507,11 +510,15 @@ static uint64_t emit_list(struct weir_correlate *corr, enum weir_correlate_list 
 
 uint64_t weir_correlate_tick(struct weir_correlate *corr, uint64_t now_ns)
 {
+	/* First: what it finds is held, and has a deadline. */
+	uint64_t lost = weir_correlate_find_lost(corr, now_ns);
 	uint64_t next = emit_list(corr, LIST_JOIN, now_ns);
 	uint64_t close = emit_list(corr, LIST_CLOSE, now_ns);
 	uint64_t tombstone = weir_tombstones_expire(&corr->tombstones, now_ns);
 	uint64_t dropped = weir_correlate_tell_dropped(corr, now_ns);
 
+	if (lost < next)
+		next = lost;
 	if (dropped < next)
 		next = dropped;
 	if (close < next)
@@ -521,6 +528,7 @@ uint64_t weir_correlate_tick(struct weir_correlate *corr, uint64_t now_ns)
 
 void weir_correlate_flush(struct weir_correlate *corr, uint64_t now_ns)
 {
+	weir_correlate_flush_lost(corr, now_ns);
 	while (corr->lists[LIST_JOIN].head)
 		emit_due(corr, corr->lists[LIST_JOIN].head, now_ns);
 	while (corr->lists[LIST_CLOSE].head)

@@ -91,6 +91,7 @@ struct weir_correlate_stats {
 	uint64_t pending;    /* held; not in a record yet */
 	uint64_t absorbed;   /* of @delivered: of ends whose connection had its CLOSED record, and
 			      * of TCP sockets that are still connecting */
+	uint64_t unmatched;  /* of @delivered: drops of established TCP, of no connection known here */
 	uint64_t evicted;    /* connections, or what was dropped of one, that had to make room */
 	uint64_t joined;     /* connections whose second end was found */
 	uint64_t collisions; /* ends kept apart although their key was taken */
@@ -122,7 +123,9 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
  * weir_correlate_drop() - take what the kernel dropped.
  *
  * It belongs to the UDP exchange that its addresses and ports name, or to the TCP connect() that its
- * sequence number does. Of an exchange, the next record says it. A connect() that still goes on
+ * sequence number does. Of an exchange, the next record says it. What has no SYN is of an established
+ * connection, and waits for up to two passages through the table, 500 ms apart, that look for its
+ * addresses and ports; 1,024 inputs at most wait, and what is not found is counted as unmatched. A connect() that still goes on
  * after @join_ns gets a NOTICE, and so does what no socket on this node is known to have sent, again
  * when more was dropped. The records of the connection that this becomes have what was
  * dropped, too; when it never becomes one, CLOSED has the verdict DROPPED. A connect() that succeeds

@@ -5,6 +5,7 @@
 #include "flow/correlate_internal.h"
 #include "flow/ticks.h"
 
+#define TCP_FLAG_SYN 0x02
 #define TCP_FLAG_ACK 0x10
 
 /* Of a UDP packet from @from to @to: the exchange in which @from is the socket's own address. */
@@ -35,18 +36,13 @@ static struct weir_connection *find_exchange(const struct weir_correlate *corr,
 	return NULL;
 }
 
-struct end {
-	const struct weir_addr *addr;
-	uint16_t port;
-};
-
-static bool is_at(const struct weir_connection *conn, int side, struct end end)
+static bool is_at(const struct weir_connection *conn, int side, struct weir_end end)
 {
 	return conn->port[side] == end.port && weir_addr_eq(&conn->addr[side], end.addr);
 }
 
-static bool may_lead_to(const struct weir_correlate *corr, const struct weir_connection *conn,
-			struct end server, uint64_t time_ns)
+bool weir_correlate_leads_to(const struct weir_correlate *corr, const struct weir_connection *conn,
+			     struct weir_end server, uint64_t time_ns)
 {
 	uint16_t port;
 	const struct weir_addr *asked = weir_connection_asked(conn, &corr->facts, &port);
@@ -55,14 +51,15 @@ static bool may_lead_to(const struct weir_correlate *corr, const struct weir_con
 		return true;
 	if (port == server.port && weir_addr_eq(asked, server.addr))
 		return true;
-	return corr->translates(corr->ctx, asked, port, server.addr, server.port, conn->protocol,
-				time_ns);
+	return corr->translates && corr->translates(corr->ctx, asked, port, server.addr,
+						    server.port, conn->protocol, time_ns);
 }
 
 /* The same where the network translates what the client asked for; none where several fit. */
 static struct weir_connection *find_translated(const struct weir_correlate *corr,
-					       const struct weir_drop_input *in, struct end client,
-					       struct end server, uint32_t *ret_index)
+					       const struct weir_drop_input *in,
+					       struct weir_end client, struct weir_end server,
+					       uint32_t *ret_index)
 {
 	uint64_t hash = weir_key_client_hash(in->protocol, in->netns, client.addr, client.port);
 	struct weir_connection *found = NULL;
@@ -72,7 +69,7 @@ static struct weir_connection *find_translated(const struct weir_correlate *corr
 
 		if (conn->translated && conn->protocol == in->protocol &&
 		    is_at(conn, conn->source, client) &&
-		    may_lead_to(corr, conn, server, in->time_ns)) {
+		    weir_correlate_leads_to(corr, conn, server, in->time_ns)) {
 			if (found)
 				return NULL;
 			found = conn;
@@ -86,8 +83,8 @@ static struct weir_connection *find_translated(const struct weir_correlate *corr
 static struct weir_connection *find(const struct weir_correlate *corr,
 				    const struct weir_drop_input *in, uint32_t *ret_index)
 {
-	struct end source = { &in->source, in->source_port };
-	struct end destination = { &in->destination, in->destination_port };
+	struct weir_end source = { &in->source, in->source_port };
+	struct weir_end destination = { &in->destination, in->destination_port };
 	struct weir_connection *conn;
 
 	if (in->protocol == IPPROTO_TCP)
@@ -213,6 +210,20 @@ static void add_to(struct weir_correlate *corr, struct weir_place *place, uint32
 	weir_correlate_hold(corr, place, WEIR_INPUT_UPDATE, now_ns);
 }
 
+int weir_correlate_add_drop(struct weir_correlate *corr, uint32_t index,
+			    const struct weir_drop_input *in, uint64_t now_ns)
+{
+	struct weir_place place = { .conn = weir_table_at(&corr->table, index), .index = index };
+	uint32_t item;
+	int r = remember(corr, place.conn->id, in, now_ns, &item);
+
+	if (r < 0)
+		return r;
+	place.side = place.conn->known & BIT(0) ? 0 : 1;
+	add_to(corr, &place, item, now_ns);
+	return 0;
+}
+
 static void add_to_notice(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
 {
 	struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
@@ -238,6 +249,10 @@ int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_inpu
 	uint64_t id;
 	int r;
 
+	if (in->protocol == IPPROTO_TCP && !(in->tcp_flags & TCP_FLAG_SYN)) {
+		weir_correlate_lose(corr, in, now_ns);
+		return 0;
+	}
 	place.conn = find(corr, in, &place.index);
 	id = place.conn ? place.conn->id : id_of(in);
 	if (in->packets) {

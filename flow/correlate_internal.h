@@ -28,12 +28,36 @@ enum weir_correlate_list {
 	LIST_MAX_,
 };
 
+/** How many inputs may wait for the connection that they are of: some 240 KiB when used. */
+#define WEIR_LOST_MAX 1024
+
+struct weir_lost_item {
+	struct weir_drop_input in;  /* packets 0: found */
+	uint8_t passes;             /* that did not find it */
+};
+
+/** struct weir_lost - dropped packets of established TCP connections, to be looked for together. */
+struct weir_lost {
+	struct weir_lost_item *items;
+	uint16_t *chain;    /* of ends, and their hash table; valid within a passage */
+	uint16_t *buckets;
+	size_t count;
+	uint64_t due_ns;    /* of the next passage, while there is any */
+};
+
+/** struct weir_end - an address and a port; borrowed. */
+struct weir_end {
+	const struct weir_addr *addr;
+	uint16_t port;
+};
+
 struct weir_correlate {
 	struct weir_table table;
 	struct weir_facts_table facts;
 	struct weir_tombstones tombstones;
 	struct weir_translations translations;  /* empty without @translates */
 	struct weir_dropped_table dropped;
+	struct weir_lost lost;
 	struct weir_table_list lists[LIST_MAX_];
 	uint32_t hold[LIST_MAX_];  /* in ticks: see flow/ticks.h */
 	weir_correlate_sink_fn sink;
@@ -102,5 +126,24 @@ void weir_correlate_disown_drop(struct weir_correlate *corr, const struct weir_c
 /** weir_correlate_tell_dropped() - make the notices that are due; returns the next deadline. */
 uint64_t weir_correlate_tell_dropped(struct weir_correlate *corr, uint64_t now_ns);
 void weir_correlate_flush_dropped(struct weir_correlate *corr, uint64_t now_ns);
+
+/** weir_correlate_leads_to() - whether what @conn's source sends may arrive at @server. */
+bool weir_correlate_leads_to(const struct weir_correlate *corr, const struct weir_connection *conn,
+			     struct weir_end server, uint64_t time_ns);
+
+/** weir_correlate_add_drop() - it is of the connection at @index, whose next record says it. */
+int weir_correlate_add_drop(struct weir_correlate *corr, uint32_t index,
+			    const struct weir_drop_input *in, uint64_t now_ns);
+
+int weir_lost_init(struct weir_lost *lost);
+void weir_lost_done(struct weir_lost *lost);
+
+/** weir_correlate_lose() - take packets of a TCP connection that had begun. */
+void weir_correlate_lose(struct weir_correlate *corr, const struct weir_drop_input *in,
+			 uint64_t now_ns);
+
+/** weir_correlate_find_lost() - look for their connections when it is time; the next time. */
+uint64_t weir_correlate_find_lost(struct weir_correlate *corr, uint64_t now_ns);
+void weir_correlate_flush_lost(struct weir_correlate *corr, uint64_t now_ns);
 
 #endif

@@ -146,8 +146,8 @@ struct weir_flow_input {
 /**
  * struct weir_drop_input - packets of one flow that the kernel dropped, for one reason at one place.
  *
- * Told are the packets that decide what becomes of a connection:
- * TCP's with a SYN, and every datagram.
+ * Told are TCP's with a SYN, every datagram, and with neither SYN nor @isn what was lost of an
+ * established TCP connection.
  */
 struct weir_drop_input {
 	enum weir_input_kind kind;  /* OPEN the first, UPDATE, CLOSE: none for long */

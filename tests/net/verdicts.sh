@@ -176,6 +176,8 @@ cluster_in_router ip -6 route add blackhole 2001:db8:20::/64
 cluster_in_router ip -6 route add unreachable 2001:db8:21::/64
 cluster_in_router ip -6 route add prohibit 2001:db8:22::/64
 cluster_in_router ip -6 route replace "${POD_IP6[verdict/narrow]}/128" dev br0 mtu lock 1280
+# The data of a connection, five times.
+rule node forward tcp sport 31035 "tcp flags & (syn | psh) == psh limit rate 1/hour burst 5 packets drop"
 cluster_serve verdict/node "$TOOLS/tcpload" server :: 9028
 
 try 31001 "$server" 9001
@@ -212,6 +214,7 @@ try 31031 "$server" 9031
 send 31032 "$other" 9032
 send 31033 "$server" 9033
 try 31034 198.18.200.2 80 5
+try 31035 "$server" 8001
 try 31040 "$server6" 9002
 try 31041 "$server6" 9005
 try 31042 "$server6" 9031
@@ -222,7 +225,7 @@ try 31046 2001:db8:21::1 80
 try 31047 2001:db8:22::1 80
 try 31048 2001:db8:18::dead 80 5
 send 31049 "${POD_IP6[verdict/narrow]}" 9025 1 1400
-settle "$CLUSTER_DIR/records" 44 20
+settle "$CLUSTER_DIR/records" 45 20
 
 # verdict CAUSE PORT VERDICT END[:BY] [REASON PLACE PACKETS]: of the one CLOSED record from PORT, which
 # names both ends where they have a name.
@@ -280,6 +283,7 @@ row "checksum error" 31031 DROPPED ABORTED TCP_CSUM tcp_v4_rcv 2
 row "checksum error, a datagram" 31032 FORWARDED SOCKET_CLOSED UDP_CSUM udp_recvmsg 1
 row "checksum error, a datagram for nobody" 31033 DROPPED SOCKET_CLOSED UDP_CSUM __udp4_lib_rcv 1
 row "lost without a word" 31034 UNKNOWN TIMEOUT
+row "data dropped by the node, and sent again" 31035 FORWARDED FIN NETFILTER_DROP $nft 5
 row "dropped by the node, IPv6" 31040 DROPPED ABORTED NETFILTER_DROP $nft 2
 row "rejected by ICMP, IPv6" 31041 DROPPED REFUSED NETFILTER_DROP $nft some
 row "checksum error, IPv6" 31042 DROPPED ABORTED TCP_CSUM tcp_v6_rcv 2
