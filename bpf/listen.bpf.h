@@ -17,8 +17,8 @@
 static __always_inline bool may_be_syn(struct __sk_buff *skb)
 {
 	bool v4 = skb->protocol == bpf_htons(0x0800); /* ETH_P_IP */
-	__u8 *flags = (__u8 *)(long)skb->data +
-		      (v4 ? OFFSET_OF_V4_TCP_FLAGS : OFFSET_OF_V6_TCP_FLAGS);
+	__u8 *flags =
+		(__u8 *)(long)skb->data + (v4 ? OFFSET_OF_V4_TCP_FLAGS : OFFSET_OF_V6_TCP_FLAGS);
 
 	return (void *)(flags + 1) <= (void *)(long)skb->data_end &&
 	       (*flags & TCP_FLAGS_OF_OPENING) == TCP_FLAG_SYN;

@@ -91,7 +91,7 @@ struct weir_correlate_stats {
 	uint64_t pending;    /* held; not in a record yet */
 	uint64_t absorbed;   /* of @delivered: of ends whose connection had its CLOSED record, and
 			      * of TCP sockets that are still connecting */
-	uint64_t unmatched;  /* of @delivered: drops of established TCP, of no connection known here */
+	uint64_t unmatched;  /* of @delivered: drops of established TCP not known here */
 	uint64_t evicted;    /* connections, or what was dropped of one, that had to make room */
 	uint64_t joined;     /* connections whose second end was found */
 	uint64_t collisions; /* ends kept apart although their key was taken */
