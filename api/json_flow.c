@@ -68,6 +68,7 @@ static void put_ip(struct weir_buf *out, const struct weir_flow *flow)
 		return;
 	WEIR_JSON_LIT(out, "\"IP\":{");
 	WEIR_JSON_ADDR(out, "\"source\":", &flow->source_addr);
+	WEIR_JSON_ADDR(out, "\"source_xlated\":", &flow->source_xlated);
 	WEIR_JSON_ADDR(out, "\"destination\":", &flow->destination_addr);
 	if (weir_addr_is_v4(any))
 		WEIR_JSON_LIT(out, "\"ipVersion\":\"IPv4\"},");

@@ -413,6 +413,11 @@ void weir_capture_set_polled(struct weir_capture *capture, bool polled)
 	capture->skel->bss->reader_polls = polled;
 }
 
+void weir_capture_look(struct weir_capture *capture)
+{
+	weir_ring_look(capture->ring);
+}
+
 size_t weir_capture_drain(struct weir_capture *capture, size_t max)
 {
 	return weir_ring_drain(capture->ring, max, on_ring_record, capture);

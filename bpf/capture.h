@@ -80,6 +80,9 @@ int weir_capture_fd(const struct weir_capture *capture);
  */
 void weir_capture_set_polled(struct weir_capture *capture, bool polled);
 
+/** weir_capture_look() - the next drain takes no more than what is in the ring now. */
+void weir_capture_look(struct weir_capture *capture);
+
 /** weir_capture_drain() - pass at most @max ring records on; returns how many were taken. */
 size_t weir_capture_drain(struct weir_capture *capture, size_t max);
 

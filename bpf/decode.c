@@ -121,6 +121,7 @@ int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 	addr_decode(&in->remote, record->ev.remote);
 	addr_decode(&in->asked, record->ev.asked);
 	addr_decode(&in->backend, record->ev.backend);
+	in->xlated = (struct weir_addr){ 0 };
 	in->local_port = record->ev.local_port;
 	in->remote_port = record->ev.remote_port;
 	in->asked_port = record->ev.asked_port;

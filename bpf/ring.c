@@ -2,6 +2,7 @@
 #include "bpf/ring.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ struct weir_ring {
 	size_t bytes;        /* of data: a power of two */
 	void *consumer;      /* one page, ours to write: how far we have read */
 	void *producer;      /* one page, the kernel's: how far it has written; then the data */
+	unsigned long seen;  /* with @looked: how far it had written then */
+	bool looked;
 	unsigned char scratch[WEIR_RING_RECORD_MAX];
 };
 
@@ -79,15 +82,28 @@ static const void *record_at(struct weir_ring *ring, size_t offset, size_t *len)
 	return ring->scratch;
 }
 
+void weir_ring_look(struct weir_ring *ring)
+{
+	ring->seen = __atomic_load_n((unsigned long *)ring->producer, __ATOMIC_ACQUIRE);
+	ring->looked = true;
+}
+
+static unsigned long limit(const struct weir_ring *ring)
+{
+	if (ring->looked)
+		return ring->seen;
+	return __atomic_load_n((unsigned long *)ring->producer, __ATOMIC_ACQUIRE);
+}
+
 size_t weir_ring_drain(struct weir_ring *ring, size_t max, weir_ring_fn fn, void *ctx)
 {
-	unsigned long *consumer = ring->consumer, *producer = ring->producer;
+	unsigned long *consumer = ring->consumer;
 	unsigned char *data = (unsigned char *)ring->producer + ring->page;
 	unsigned long at = __atomic_load_n(consumer, __ATOMIC_RELAXED);
 	size_t taken = 0, len, offset;
 	uint32_t header;
 
-	while (taken < max && at < __atomic_load_n(producer, __ATOMIC_ACQUIRE)) {
+	while (taken < max && at < limit(ring)) {
 		/* Headers and records are multiples of 8, so a header never goes round the end. */
 		offset = at & (ring->bytes - 1);
 		header = __atomic_load_n((uint32_t *)(void *)(data + offset), __ATOMIC_ACQUIRE);
@@ -103,5 +119,6 @@ size_t weir_ring_drain(struct weir_ring *ring, size_t max, weir_ring_fn fn, void
 		}
 		__atomic_store_n(consumer, at, __ATOMIC_RELEASE);
 	}
+	ring->looked = false;
 	return taken;
 }

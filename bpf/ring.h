@@ -29,6 +29,12 @@ typedef void (*weir_ring_fn)(void *ctx, const void *data, size_t len);
 int weir_ring_new(int map_fd, size_t bytes, struct weir_ring **ret_ring);
 void weir_ring_free(struct weir_ring **ring);
 
+/**
+ * weir_ring_look() - note what is there: the next drain takes no more than that. What was to be
+ * known before any of it can be learned in between.
+ */
+void weir_ring_look(struct weir_ring *ring);
+
 /** weir_ring_drain() - pass at most @max records on, in order; returns how many. */
 size_t weir_ring_drain(struct weir_ring *ring, size_t max, weir_ring_fn fn, void *ctx);
 

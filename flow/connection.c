@@ -74,6 +74,8 @@ const struct weir_addr *weir_connection_asked(const struct weir_connection *conn
 		*ret_port = conn->port[!conn->source];
 		return &conn->addr[!conn->source];
 	}
+	if (weir_addr_is_none(&known->asked))
+		known = weir_facts_at(facts, conn->end[!conn->source].facts);
 	*ret_port = known->asked_port;
 	return &known->asked;
 }
@@ -174,7 +176,19 @@ static enum weir_fit fit_client(const struct weir_connection *conn,
 	return WEIR_FIT_END;
 }
 
-static enum weir_fit fit_server(const struct weir_connection *conn, const struct weir_key *key,
+/* Conntrack says what the client of @in asked for: then nothing else counts. */
+static bool asked_otherwise(const struct weir_connection *conn,
+			    const struct weir_facts_table *facts, const struct weir_flow_input *in)
+{
+	uint16_t port;
+	const struct weir_addr *asked = weir_connection_asked(conn, facts, &port);
+
+	return !weir_addr_is_none(&in->asked) &&
+	       (port != in->asked_port || !weir_addr_eq(asked, &in->asked));
+}
+
+static enum weir_fit fit_server(const struct weir_connection *conn,
+				const struct weir_facts_table *facts, const struct weir_key *key,
 				const struct weir_flow_input *in)
 {
 	int side = !conn->source;
@@ -182,11 +196,13 @@ static enum weir_fit fit_server(const struct weir_connection *conn, const struct
 	bool is_here = is_at(conn, side, key->local, key->local_port);
 	uint64_t heard_ns = in->kind == WEIR_INPUT_CLOSE ? in->opened_ns : in->time_ns;
 
+	if (asked_otherwise(conn, facts, in))
+		return WEIR_FIT_NONE;
 	if (is_known && is_here && conn->end[side].cookie == in->end.cookie)
 		return WEIR_FIT_END;
 	if (!weir_connection_may_join(conn, side, in))
 		return WEIR_FIT_NONE;
-	if (is_here)
+	if (is_here || (!is_known && !weir_addr_is_none(&in->asked)))
 		return WEIR_FIT_PEER;
 	return is_known || heard_ns < conn->opened_ns ? WEIR_FIT_NONE : WEIR_FIT_MAYBE;
 }
@@ -204,7 +220,7 @@ enum weir_fit weir_connection_fit(const struct weir_connection *conn,
 		return WEIR_FIT_NONE;
 	if (weir_addr_is_loopback(client) && netns_of(conn, facts, conn->source) != in->end.netns)
 		return WEIR_FIT_NONE;
-	return is_server ? fit_server(conn, key, in) : fit_client(conn, facts, key, in);
+	return is_server ? fit_server(conn, facts, key, in) : fit_client(conn, facts, key, in);
 }
 
 static int replace_facts(struct weir_connection *conn, struct weir_facts_table *facts, int side,
@@ -245,12 +261,35 @@ int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_tab
 	return 0;
 }
 
+int weir_connection_set_xlated(struct weir_connection *conn, struct weir_facts_table *facts,
+			       int side, const struct weir_addr *xlated)
+{
+	struct weir_facts want = *weir_facts_at(facts, conn->end[side].facts);
+
+	want.xlated = *xlated;
+	return replace_facts(conn, facts, side, &want);
+}
+
 static bool is_unspecified(const struct weir_addr *addr)
 {
 	static const uint8_t nothing[4];
 
 	return weir_addr_is_none(addr) ||
 	       (weir_addr_is_v4(addr) && !memcmp(addr->bytes + 12, nothing, sizeof(nothing)));
+}
+
+/* The peer's address is better known than its socket knows it: by conntrack's account. */
+static bool knows_peer(const struct weir_connection *conn, const struct weir_facts_table *facts,
+		       int side, const struct weir_flow_input *in)
+{
+	const struct weir_facts *known = weir_facts_at(facts, conn->end[side].facts);
+
+	if (!conn->sure)
+		return false;
+	if (side == conn->source)
+		return known->asked_port == in->remote_port &&
+		       weir_addr_eq(&known->asked, &in->remote);
+	return !weir_addr_is_none(&known->asked) || !weir_addr_is_none(&known->xlated);
 }
 
 /* TCP only: a UDP exchange is its addresses, so they cannot change unnoticed. */
@@ -261,7 +300,7 @@ static int learn_addresses(struct weir_connection *conn, struct weir_facts_table
 
 	if (!is_at(conn, side, &in->local, in->local_port) && !is_unspecified(&in->local))
 		r = weir_connection_set_addr(conn, facts, side, &in->local, in->local_port);
-	if (r < 0 || (conn->known & BIT(!side)))
+	if (r < 0 || (conn->known & BIT(!side)) || knows_peer(conn, facts, side, in))
 		return r;
 	if (weir_key_has_backend(in))
 		return weir_connection_set_addr(conn, facts, !side, &in->backend, in->backend_port);
@@ -309,20 +348,23 @@ static int learn_facts(struct weir_connection *conn, struct weir_facts_table *fa
 	bool is_source = conn->source == (unsigned)side;
 	bool same = false, tells;
 
-	if (in->role != WEIR_ROLE_SERVER && !weir_addr_is_none(&in->asked)) {
+	if (!weir_addr_is_none(&in->asked)) {
 		same = is_source && is_at(conn, !side, &in->asked, in->asked_port);
 		asked = same ? &none : &in->asked;
 		port = same ? 0 : in->asked_port;
 	}
 	tells = !weir_addr_is_none(asked);
 	if (is_new || !is_process(known, &in->end) || port != known->asked_port ||
-	    !weir_addr_eq(asked, &known->asked)) {
+	    !weir_addr_eq(asked, &known->asked) ||
+	    (!weir_addr_is_none(&in->xlated) && !weir_addr_eq(&in->xlated, &known->xlated))) {
 		struct weir_facts want = *known;
 		int r;
 
 		learn_process(&want, &in->end);
 		want.asked = *asked;
 		want.asked_port = port;
+		if (!weir_addr_is_none(&in->xlated))
+			want.xlated = in->xlated;
 		r = replace_facts(conn, facts, side, &want);
 		if (r < 0)
 			return r;
@@ -414,7 +456,7 @@ static void keep_floor(struct weir_connection *conn, int side)
 	conn->end[side].rx_packets = other->tx_packets;
 }
 
-static uint8_t better_reason(uint8_t a, uint8_t b)
+uint8_t weir_connection_better_reason(uint8_t a, uint8_t b)
 {
 	/* How much each says about a connection of which the two ends tell different things. */
 	static const uint8_t weight[WEIR_END_MAX_] = {
@@ -435,7 +477,7 @@ static void learn_end(struct weir_connection *conn, int side, const struct weir_
 
 	if (in->end_reason > WEIR_END_NONE && in->end_reason < WEIR_END_MAX_)
 		reason = (uint8_t)in->end_reason;
-	conn->reason[side] = better_reason(conn->reason[side], reason);
+	conn->reason[side] = weir_connection_better_reason(conn->reason[side], reason);
 	if (in->reset_sent)
 		conn->reset_by |= BIT(side);
 	if (in->reset_received)
@@ -496,109 +538,4 @@ bool weir_connection_closing(const struct weir_connection *conn)
 	if (conn->protocol == IPPROTO_TCP || !conn->sure || conn->closed == conn->known)
 		return true;
 	return conn->closed & BIT(conn->source);
-}
-
-/*
- * The destination counts for the source when that is elsewhere, and makes up for it when the
- * source's last word is missing.
- */
-static bool destination_counts(const struct weir_connection *conn, enum weir_flow_state state)
-{
-	int src = conn->source, dst = !src;
-
-	return !(conn->known & BIT(src)) ||
-	       (state == WEIR_STATE_CLOSED && !conn->stale && (conn->closed & BIT(dst)) &&
-		(!(conn->closed & BIT(src)) || (conn->given_up & BIT(src))));
-}
-
-static void record_end(const struct weir_connection *conn, const struct weir_facts_table *facts,
-		       int side, struct weir_flow_end *end)
-{
-	const struct weir_facts *known = weir_facts_at(facts, conn->end[side].facts);
-
-	if (!(conn->known & BIT(side)) || conn->end[side].cookie & WEIR_COOKIE_LINK) {
-		*end = (struct weir_flow_end){ 0 };
-		return;
-	}
-	end->cookie = conn->end[side].cookie;
-	end->cgroup_id = known->cgroup_id;
-	end->netns = known->netns;
-	end->pid = known->pid;
-	memcpy(end->comm, known->comm, sizeof(end->comm));
-}
-
-static enum weir_verdict verdict(const struct weir_connection *conn, const struct weir_flow *flow)
-{
-	if (flow->end_reason == WEIR_END_LOCAL_ERROR && !conn->established)
-		return WEIR_VERDICT_ERROR;
-	if (conn->protocol == IPPROTO_TCP)
-		return conn->established ? WEIR_VERDICT_FORWARDED : WEIR_VERDICT_UNKNOWN;
-	if (conn->arrived || flow->packets_received)
-		return WEIR_VERDICT_FORWARDED;
-	return WEIR_VERDICT_UNKNOWN;
-}
-
-/* When both say that they did, one of them was late. */
-static enum weir_role reset_by(const struct weir_connection *conn, const struct weir_flow *flow)
-{
-	if (flow->end_reason != WEIR_END_RST || !conn->reset_by || conn->reset_by == BOTH)
-		return WEIR_ROLE_UNKNOWN;
-	return conn->reset_by == BIT(conn->source) ? WEIR_ROLE_CLIENT : WEIR_ROLE_SERVER;
-}
-
-static enum weir_direction direction(const struct weir_connection *conn)
-{
-	if (!conn->sure)
-		return WEIR_DIRECTION_UNKNOWN;
-	return conn->known & BIT(conn->source) ? WEIR_DIRECTION_EGRESS : WEIR_DIRECTION_INGRESS;
-}
-
-void weir_connection_record(const struct weir_connection *conn,
-			    const struct weir_facts_table *facts, enum weir_flow_state state,
-			    uint64_t time_ns, struct weir_flow *ret_flow)
-{
-	const struct weir_connection_end *source = &conn->end[conn->source];
-	const struct weir_connection_end *destination = &conn->end[!conn->source];
-	int src = conn->source, dst = !src;
-
-	/* Field by field: to zero it first takes as long as the rest. */
-	ret_flow->id = conn->id;
-	ret_flow->time_ns = time_ns;
-	ret_flow->opened_ns = conn->opened_ns;
-	ret_flow->last_ns = conn->last_ns;
-	ret_flow->connect_latency_us = conn->latency_us;
-	ret_flow->protocol = conn->protocol;
-	ret_flow->state = (uint8_t)state;
-	ret_flow->end_reason = WEIR_END_NONE;
-	if (state == WEIR_STATE_CLOSED)
-		ret_flow->end_reason = better_reason(conn->reason[0], conn->reason[1]);
-	ret_flow->reset_by = (uint8_t)reset_by(conn, ret_flow);
-	ret_flow->direction = (uint8_t)direction(conn);
-	ret_flow->direction_known = conn->sure;
-	ret_flow->established = conn->established;
-	ret_flow->found = conn->found && !conn->opened_ns;
-	ret_flow->seen = conn->established ? WEIR_SEEN_NOTHING : conn->handshake;
-	ret_flow->source_addr = conn->addr[src];
-	ret_flow->destination_addr = conn->addr[dst];
-	ret_flow->asked_addr = *weir_connection_asked(conn, facts, &ret_flow->asked_port);
-	ret_flow->source_port = conn->port[src];
-	ret_flow->destination_port = conn->port[dst];
-	record_end(conn, facts, src, &ret_flow->source);
-	record_end(conn, facts, dst, &ret_flow->destination);
-	ret_flow->bytes_sent = source->tx_bytes;
-	ret_flow->bytes_received = source->rx_bytes;
-	ret_flow->packets_sent = source->tx_packets;
-	ret_flow->packets_received = source->rx_packets;
-	if (destination_counts(conn, state)) {
-		(void)raise_to(&ret_flow->bytes_sent, destination->rx_bytes);
-		(void)raise_to(&ret_flow->bytes_received, destination->tx_bytes);
-		(void)raise_to(&ret_flow->packets_sent, destination->rx_packets);
-		(void)raise_to(&ret_flow->packets_received, destination->tx_packets);
-	}
-	ret_flow->retransmits_sent = source->retransmits;
-	ret_flow->retransmits_received = destination->retransmits;
-	ret_flow->rtt_us = conn->rtt_us;
-	ret_flow->rtt_min_us = conn->rtt_min_us;
-	ret_flow->drop = (struct weir_flow_drop){ 0 };
-	ret_flow->verdict = (uint8_t)verdict(conn, ret_flow);
 }

@@ -123,7 +123,8 @@ enum weir_fit weir_connection_fit(const struct weir_connection *conn,
 				  const struct weir_facts_table *facts, const struct weir_key *key,
 				  const struct weir_flow_input *in);
 
-/** weir_connection_asked() - what the source asked for; borrowed, and none when not known. */
+/** weir_connection_asked() - what the source asked for, by its own account or by conntrack's of the
+ * other end; borrowed, and none when not known. */
 const struct weir_addr *weir_connection_asked(const struct weir_connection *conn,
 					      const struct weir_facts_table *facts,
 					      uint16_t *ret_port);
@@ -147,10 +148,20 @@ int weir_connection_set_addr(struct weir_connection *conn, struct weir_facts_tab
 			     const struct weir_addr *addr, uint16_t port);
 
 /**
+ * weir_connection_set_xlated() - what the network makes of the source's address; @side's end is
+ * known. Errors: weir_facts_get()'s, with nothing changed.
+ */
+int weir_connection_set_xlated(struct weir_connection *conn, struct weir_facts_table *facts,
+			       int side, const struct weir_addr *xlated);
+
+/**
  * weir_connection_closing() - whether it ended: TCP with its first closed end, UDP with the end
  * that opened the exchange, or with the only one known.
  */
 bool weir_connection_closing(const struct weir_connection *conn);
+
+/** weir_connection_better_reason() - the one that says more; enum weir_end_reason. */
+uint8_t weir_connection_better_reason(uint8_t a, uint8_t b);
 
 /** weir_connection_record() - compose the record; only @ret_flow->time_ns is taken from outside. */
 void weir_connection_record(const struct weir_connection *conn,

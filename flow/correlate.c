@@ -56,6 +56,7 @@ int weir_correlate_new(const struct weir_correlate_opts *opts, struct weir_corre
 		weir_ticks_hold(opts->close_wait_ns ? opts->close_wait_ns : CLOSE_WAIT_NS_DEFAULT);
 	corr->sink = opts->sink;
 	corr->translates = opts->translates;
+	corr->nat = opts->nat;
 	corr->ctx = opts->ctx;
 	*ret_corr = TAKE_PTR(corr);
 	return 0;
@@ -138,6 +139,8 @@ static void emit_live(struct weir_correlate *corr, uint32_t index, uint64_t now_
 	struct weir_connection *conn = conn_at(corr, index);
 	bool opened = conn->opening && !(conn->found && !conn->opened_ns);
 
+	if (weir_correlate_has_nat(corr))
+		weir_correlate_learn_arrived(corr, conn, index);
 	emit(corr, conn, opened ? WEIR_STATE_OPEN : WEIR_STATE_ACTIVE, conn->last_ns);
 	put_into(corr, index, LIST_IDLE, now_ns);
 }
@@ -145,10 +148,15 @@ static void emit_live(struct weir_correlate *corr, uint32_t index, uint64_t now_
 static void finish(struct weir_correlate *corr, uint32_t index, uint64_t time_ns, uint64_t now_ns)
 {
 	struct weir_connection *conn = conn_at(corr, index);
-	uint64_t hash = weir_connection_hash(conn, &corr->facts);
 	uint32_t may_speak = conn->known & (~conn->closed | conn->given_up);
+	uint64_t hash;
 
+	if (weir_correlate_has_nat(corr))
+		weir_correlate_learn_arrived(corr, conn, index);
+	hash = weir_connection_hash(conn, &corr->facts);
 	emit(corr, conn, WEIR_STATE_CLOSED, time_ns);
+	if (weir_correlate_has_nat(corr))
+		weir_correlate_finish_nat(corr, conn, now_ns);
 	for (int side = 0; side < 2; side++) {
 		/* An end that was given up may have been slow, not dead. */
 		if (may_speak & BIT(side))
@@ -234,7 +242,7 @@ static struct weir_place follow_backend(struct weir_correlate *corr, const struc
 
 	weir_key_init(&before, in, false);
 	old = weir_correlate_find(corr, &before, in);
-	if (!weir_place_is_end(&old, in) && corr->translates)
+	if (!weir_place_is_end(&old, in) && (corr->translates || corr->nat))
 		old = weir_correlate_find_translated(corr, &before, in);
 	if (!weir_place_is_end(&old, in))
 		return joinable;
@@ -262,9 +270,11 @@ static struct weir_place locate_exchange(struct weir_correlate *corr, const stru
 		return place;
 	if (weir_key_has_backend(in))
 		return follow_backend(corr, key, in, place);
-	if (!corr->translates || in->role == WEIR_ROLE_UNKNOWN)
+	if ((!corr->translates && !corr->nat) || in->role == WEIR_ROLE_UNKNOWN)
 		return place;
 	translated = weir_correlate_find_translated(corr, key, in);
+	if (!place.conn && !translated.conn && weir_correlate_has_nat(corr))
+		return weir_correlate_find_natted(corr, key, in);
 	if (!place.conn || weir_place_is_end(&translated, in))
 		return translated;
 	return place;
@@ -377,7 +387,7 @@ static int take(struct weir_correlate *corr, const struct weir_place *place,
 		return r;
 	if (joins)
 		corr->stats.joined++;
-	if (joins && is_backend)
+	if (joins && is_backend && corr->translates)
 		weir_translations_put(&corr->translations,
 				      weir_connection_end_hash(conn, &corr->facts, conn->source),
 				      &in->local, in->local_port, conn->opened_ns);
@@ -467,12 +477,15 @@ static int count_absorbed(struct weir_correlate *corr)
 int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_input *in,
 			 uint64_t now_ns)
 {
+	struct weir_flow_input copy;
 	struct weir_key key;
 	struct weir_place place;
 	int r;
 
 	if (is_connecting(in))
 		return count_absorbed(corr);
+	if (weir_correlate_has_nat(corr))
+		in = weir_correlate_learn_sent(corr, in, &copy);
 	weir_key_init(&key, in, true);
 	place = locate(corr, &key, in);
 	/* The same two sockets again: the exchange before is over, whatever it waited for. */

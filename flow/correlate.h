@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow/flow.h"
+#include "flow/nat.h"
 
 /**
  * struct weir_correlate - turns what single sockets say into records of connections.
@@ -16,9 +17,14 @@
  * by the addresses and ports (flow/key.h). An end that fits but whose place is taken (the same
  * role on the same sequence numbers) is a connection of its own and never merged.
  *
- * A UDP client that asked a Service cannot know the backend when the network translates the
- * packet after it has left the socket. It is joined, by its own address and port, with the
- * server's end that @translates says may be the backend; where several fit, with none. For that
+ * What the network translates after it has left the client's socket is known by @nat: the server's
+ * end is then as if it had seen the real client, and been told what that asked for; and of a
+ * client whose server is elsewhere it is known where its packets go, and as from whom. @nat has to
+ * be as new as the inputs: every translation is known before the first input of a server that
+ * heard through it.
+ *
+ * Where @nat has nothing, a UDP client that asked a Service is joined, by its own address and port,
+ * with the server's end that @translates says may be the backend; where several fit, with none. For that
  * the client's end has to be seen first, as it is on one node. Who uses a client's port again
  * within the 30 s for which the network keeps a translation is sent to the same backend
  * (flow/translation.h), which matters because the server's end does not begin anew then.
@@ -48,7 +54,7 @@
  * TIMEOUT, …, FIN, …, UNKNOWN.
  *
  * Shape:  pure: no I/O and no clock; @now_ns is CLOCK_MONOTONIC and does not go backwards. An
- *         input costs O(1) expected. 192 bytes per connection with one or both ends, 72 per
+ *         input costs O(1) expected. 192 bytes per connection with one or both ends, 88 per
  *         distinct process, 32 per tombstone, 48 per translation remembered; and 16 for each of
  *         them in an index, but no more than 0.9 MB for 131,072 connections (1.2 MB with
  *         @translates). Address space for the most there may be is reserved at the start, pages
@@ -81,7 +87,8 @@ struct weir_correlate_opts {
 	uint64_t close_wait_ns;  /* 1 s */
 	uint64_t tombstone_ns;   /* 60 s; choose it longer than the UDP idle timeout */
 	weir_correlate_sink_fn sink;  /* required */
-	weir_correlate_translates_fn translates;  /* NULL: UDP ends join by equal addresses only */
+	weir_correlate_translates_fn translates;  /* NULL: not asked */
+	struct weir_nat *nat;                     /* NULL: not known; the caller's, which outlives it */
 	void *ctx;
 };
 

@@ -80,20 +80,32 @@ static struct weir_connection *find_translated(const struct weir_correlate *corr
 	return found;
 }
 
-static struct weir_connection *find(const struct weir_correlate *corr,
-				    const struct weir_drop_input *in, uint32_t *ret_index)
+static struct weir_connection *find_as(const struct weir_correlate *corr,
+				       const struct weir_drop_input *in, uint32_t *ret_index)
 {
 	struct weir_end source = { &in->source, in->source_port };
 	struct weir_end destination = { &in->destination, in->destination_port };
 	struct weir_connection *conn;
 
-	if (in->protocol == IPPROTO_TCP)
-		return NULL;
 	conn = find_exchange(corr, in, ret_index);
-	if (conn || !corr->translates)
+	if (conn || (!corr->translates && !corr->nat))
 		return conn;
 	conn = find_translated(corr, in, source, destination, ret_index);
 	return conn ? conn : find_translated(corr, in, destination, source, ret_index);
+}
+
+static struct weir_connection *find(const struct weir_correlate *corr,
+				    const struct weir_drop_input *in, uint32_t *ret_index)
+{
+	struct weir_connection *conn;
+	struct weir_drop_input sent;
+
+	if (in->protocol == IPPROTO_TCP)
+		return NULL;
+	conn = find_as(corr, in, ret_index);
+	if (conn || !weir_correlate_has_nat(corr) || !weir_correlate_sent_drop(corr, in, &sent))
+		return conn;
+	return find_as(corr, &sent, ret_index);
 }
 
 static void settle(struct weir_correlate *corr, struct weir_dropped *item)

@@ -59,7 +59,7 @@ struct weir_place weir_correlate_find_translated(const struct weir_correlate *co
 		struct weir_connection *conn = weir_table_at(&corr->table, index);
 		enum weir_fit fit = weir_connection_fit(conn, &corr->facts, key, in);
 
-		if (fit == WEIR_FIT_MAYBE && !may_be_backend(corr, conn, in))
+		if (fit == WEIR_FIT_MAYBE && (!corr->translates || !may_be_backend(corr, conn, in)))
 			fit = WEIR_FIT_NONE;
 		if (fit > best)
 			place = (struct weir_place){ conn, index, conn->source ^ is_server, true };

@@ -10,6 +10,7 @@
 #include "flow/dropped.h"
 #include "flow/facts.h"
 #include "flow/key.h"
+#include "flow/nat.h"
 #include "flow/table.h"
 #include "flow/tombstone.h"
 #include "flow/translation.h"
@@ -55,9 +56,10 @@ struct weir_correlate {
 	struct weir_table table;
 	struct weir_facts_table facts;
 	struct weir_tombstones tombstones;
-	struct weir_translations translations;  /* empty without @translates */
+	struct weir_translations translations;  /* not made without @translates */
 	struct weir_dropped_table dropped;
 	struct weir_lost lost;
+	struct weir_nat *nat;                   /* the caller's, or NULL */
 	struct weir_table_list lists[LIST_MAX_];
 	uint32_t hold[LIST_MAX_];  /* in ticks: see flow/ticks.h */
 	weir_correlate_sink_fn sink;
@@ -96,6 +98,40 @@ struct weir_place weir_correlate_find(const struct weir_correlate *corr, const s
 struct weir_place weir_correlate_find_translated(const struct weir_correlate *corr,
 						 const struct weir_key *key,
 						 const struct weir_flow_input *in);
+
+/** weir_correlate_has_nat() - the network translates something, by conntrack's account. */
+static inline bool weir_correlate_has_nat(const struct weir_correlate *corr)
+{
+	return corr->nat && !weir_nat_is_empty(corr->nat);
+}
+
+/**
+ * weir_correlate_learn_sent() - @in, or what it becomes in @copy if the packets that its end hears
+ * were translated: with the real client, and with what that asked for.
+ */
+const struct weir_flow_input *weir_correlate_learn_sent(const struct weir_correlate *corr,
+							const struct weir_flow_input *in,
+							struct weir_flow_input *copy);
+
+/**
+ * weir_correlate_find_natted() - the exchange whose other end knows it by other addresses, by
+ * conntrack's account. It is @translated from then on.
+ */
+struct weir_place weir_correlate_find_natted(struct weir_correlate *corr,
+					     const struct weir_key *key,
+					     const struct weir_flow_input *in);
+
+/** weir_correlate_learn_arrived() - before a record: where the packets of a lone client go. */
+void weir_correlate_learn_arrived(struct weir_correlate *corr, struct weir_connection *conn,
+				  uint32_t index);
+
+/** weir_correlate_finish_nat() - after the last record of @conn. */
+void weir_correlate_finish_nat(struct weir_correlate *corr, const struct weir_connection *conn,
+			       uint64_t now_ns);
+
+/** weir_correlate_sent_drop() - the same packet as its exchange's client knows it. */
+bool weir_correlate_sent_drop(const struct weir_correlate *corr, const struct weir_drop_input *in,
+			      struct weir_drop_input *ret_sent);
 
 /** weir_correlate_hold() - count an input that @place took, and see that a record tells it. */
 void weir_correlate_hold(struct weir_correlate *corr, const struct weir_place *place,

@@ -19,10 +19,11 @@ struct weir_facts {
 	uint32_t pid;
 	char comm[WEIR_COMM_MAX];
 	struct weir_addr asked;
+	struct weir_addr xlated;  /* what the source's address became on its way; none: not known */
 	uint16_t asked_port;
 	uint8_t pad_[6];
 };
-_Static_assert(sizeof(struct weir_facts) == 56, "weir_facts has no hidden padding");
+_Static_assert(sizeof(struct weir_facts) == 72, "weir_facts has no hidden padding");
 
 /**
  * struct weir_facts_table - facts kept once and named by a 32-bit index, counted by reference.

@@ -133,8 +133,10 @@ struct weir_flow_input {
 	struct weir_addr remote;          /* as the socket sees it, after address translation in
 					   * connect() itself, before netfilter's */
 	struct weir_addr asked;           /* what the process asked connect() or sendmsg() for;
-					   * none on a server's end */
+					   * on a server's end, what conntrack says was asked */
 	struct weir_addr backend;         /* UDP: where netfilter sent it, when not @remote */
+	struct weir_addr xlated;          /* a server's end: the source's address as it saw it, when
+					   * @remote is the real one; set by the correlator */
 	uint16_t local_port;
 	uint16_t remote_port;
 	uint16_t asked_port;
@@ -203,6 +205,7 @@ struct weir_flow {
 	struct weir_addr source_addr;
 	struct weir_addr destination_addr;  /* the backend where it is known */
 	struct weir_addr asked_addr;        /* none, or what the client asked for */
+	struct weir_addr source_xlated;     /* none, or what became of @source_addr on its way */
 	uint16_t source_port;
 	uint16_t destination_port;
 	uint16_t asked_port;

@@ -50,11 +50,13 @@ static int decode_ports(const struct weir_field *object, const struct weir_port 
 	*ret_ports = ports;
 	for (int i = 0; i < n; i++) {
 		struct weir_port port;
-		long number = 0;
+		long number = 0, node_port = 0;
 
 		r = weir_field_item(&array, (size_t)i, json_type_object, &item);
 		if (r >= 0)
 			r = decode_protocol(&item, &port.protocol);
+		if (r >= 0)
+			r = weir_field_int(&item, "nodePort", 0, PORT_MAX, &node_port);
 		if (r >= 0)
 			r = weir_field_int(&item, "port", 1, PORT_MAX, &number);
 		if (r < 0)
@@ -62,6 +64,7 @@ static int decode_ports(const struct weir_field *object, const struct weir_port 
 		if (!r)
 			continue;
 		port.port = (uint16_t)number;
+		port.node_port = (uint16_t)node_port;
 		ports[(*ret_n)++] = port;
 	}
 	return 0;

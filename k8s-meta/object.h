@@ -59,6 +59,7 @@ struct weir_pod {
 /** struct weir_port - a port and its IP protocol (IPPROTO_TCP, …). */
 struct weir_port {
 	uint16_t port;
+	uint16_t node_port;  /* of a Service: the same on each node's addresses; 0 none */
 	uint8_t protocol;
 };
 

@@ -115,14 +115,25 @@ static const struct weir_claim *first_port_claim(const struct weir_store *store,
 	return weir_claim_table_lookup(&store->ports, &key, mono_ns, NULL);
 }
 
+static bool is_of_node(struct weir_store *store, const struct weir_addr *addr, uint64_t mono_ns)
+{
+	enum weir_identity_kind kind = weir_store_by_ip(store, addr, mono_ns)->kind;
+
+	return kind == WEIR_IDENTITY_HOST || kind == WEIR_IDENTITY_REMOTE_NODE;
+}
+
 const struct weir_service_name *weir_store_service(struct weir_store *store,
 						   const struct weir_addr *addr, uint16_t port,
 						   uint8_t protocol, uint64_t mono_ns)
 {
+	static const struct weir_addr any;
 	const struct weir_claim *claim = first_port_claim(store, addr, port, protocol, mono_ns);
-	const struct weir_claim *best = claim;
+	const struct weir_claim *best;
 	bool is_one = true;
 
+	if (!claim && is_of_node(store, addr, mono_ns))
+		claim = first_port_claim(store, &any, port, protocol, mono_ns);
+	best = claim;
 	for (; claim; claim = weir_claim_next(claim, mono_ns)) {
 		if (claim->kind < best->kind) {
 			best = claim;

@@ -45,7 +45,8 @@ const struct weir_identity *weir_store_by_ip(struct weir_store *store, const str
 
 /**
  * weir_store_service() - the Service behind an address, port and protocol: by ClusterIP,
- * externalIP or LoadBalancer address and port, or by an endpoint of an EndpointSlice.
+ * externalIP or LoadBalancer address and port, by an endpoint of an EndpointSlice, or by a node's
+ * address and a nodePort.
  *
  * Returns: borrowed; NULL when there is none, or when an endpoint serves several Services
  *          (unknown rather than guessed).

@@ -69,24 +69,34 @@ void weir_service_names_done(struct weir_store *store)
 	weir_map_done(&store->service_names);
 }
 
+static int claim_port(struct weir_store *store, struct weir_service_entry *service,
+		      const struct weir_addr *addr, uint16_t port, uint8_t protocol,
+		      enum weir_port_claim kind, uint64_t mono_ns)
+{
+	struct weir_port_key key = { .addr = *addr, .port = port, .protocol = protocol };
+
+	return weir_claim_table_claim(&store->ports, &key, (uint8_t)kind, &service->entry.ports,
+				      mono_ns);
+}
+
+/* A node port is claimed once, at no address: every node has it. */
 static int claim_ports(struct weir_store *store, struct weir_service_entry *service,
 		       const struct weir_addrs *addrs, const struct weir_port *ports,
 		       size_t n_ports, enum weir_port_claim kind, uint64_t mono_ns)
 {
+	static const struct weir_addr none;
 	int r = 0;
 
 	weir_claim_table_begin(&store->ports);
 	for (size_t i = 0; i < addrs->n && r >= 0; i++) {
-		for (size_t j = 0; j < n_ports && r >= 0; j++) {
-			struct weir_port_key key = {
-				.addr = addrs->items[i],
-				.port = ports[j].port,
-				.protocol = ports[j].protocol,
-			};
-
-			r = weir_claim_table_claim(&store->ports, &key, (uint8_t)kind,
-						   &service->entry.ports, mono_ns);
-		}
+		for (size_t j = 0; j < n_ports && r >= 0; j++)
+			r = claim_port(store, service, &addrs->items[i], ports[j].port,
+				       ports[j].protocol, kind, mono_ns);
+	}
+	for (size_t j = 0; j < n_ports && r >= 0 && kind == WEIR_PORT_FRONTEND; j++) {
+		if (ports[j].node_port)
+			r = claim_port(store, service, &none, ports[j].node_port, ports[j].protocol,
+				       kind, mono_ns);
 	}
 	weir_claim_table_end(&store->ports, &service->entry.ports, mono_ns);
 	return r;

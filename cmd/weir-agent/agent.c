@@ -34,6 +34,9 @@ static size_t drain(struct agent *agent)
 	size_t n;
 
 	agent->now_ns = weir_time_mono_ns();
+	/* Conntrack told of a translation before any server heard through it. */
+	weir_capture_look(agent->capture);
+	nat_read(agent);
 	n = weir_capture_drain(agent->capture, DRAIN_MAX);
 	/* With more in the ring, what is due may be waiting for just that. */
 	if (n && n < DRAIN_MAX)
@@ -150,6 +153,7 @@ static void on_losses(void *ctx)
 	struct agent *agent = ctx;
 
 	losses_tell(agent);
+	nat_tend(agent);
 	weir_server_notify(agent->server);
 	weir_loop_timer_set(agent->loss_timer, LOSS_PERIOD_NS);
 	/* More often than other sweeps: who was dropped and gave up is told a second later, with all. */
@@ -251,6 +255,7 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 		.max_connections = agent->settings->max_connections,
 		.sink = pipeline_on_flow,
 		.translates = pipeline_translates,
+		.nat = agent->nat,
 		.ctx = agent,
 	};
 	struct weir_capture_opts capture = {
@@ -295,6 +300,11 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 	r = place_walk_cgroups(agent);
 	if (r < 0)
 		return weir_error_set(err, r, "%s: %s", agent->cgroup_mount, strerror(-r));
+	/* With it the namespaces of --netns: what is found is to be known as it is translated there. */
+	r = links_start(agent, err);
+	if (r < 0)
+		return r;
+	nat_finish_dumps(agent);
 	agent->now_ns = weir_time_mono_ns();
 	r = weir_capture_find(agent->capture);
 	if (r < 0)
@@ -352,12 +362,11 @@ int agent_start(struct agent *agent, const struct settings *settings, struct wei
 	if (r < 0)
 		return r;
 	r = start_timers(agent);
+	if (r >= 0)
+		r = nat_start(agent);
 	if (r < 0)
 		return r;
-	r = start_capture(agent, err);
-	if (r < 0)
-		return r;
-	return links_start(agent, err);
+	return start_capture(agent, err);
 }
 
 void agent_become_ready(struct agent *agent)
@@ -426,6 +435,7 @@ void agent_stop(struct agent *agent)
 	weir_capture_free(&agent->capture);
 	weir_correlate_free(&agent->correlate);
 	dns_free(&agent->dns);
+	nat_stop(agent);
 	weir_drop_names_free(&agent->drop_names);
 	weir_manifest_free(&agent->manifest);
 	weir_history_free(&agent->history);

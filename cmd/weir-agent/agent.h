@@ -11,6 +11,7 @@
 #include "bpf/drop_names.h"
 #include "cmd/weir-agent/dns.h"
 #include "cmd/weir-agent/links.h"
+#include "cmd/weir-agent/nat.h"
 #include "cmd/weir-agent/settings.h"
 #include "flow/correlate.h"
 #include "k8s-meta/manifest.h"
@@ -42,6 +43,10 @@ struct agent {
 	struct dns *dns;
 	struct weir_clock clock;
 
+	struct weir_nat *nat;
+	struct nat_place *nat_places;           /* nat.c: the namespaces that are followed */
+	struct weir_loop_timer *nat_timer;
+	struct weir_loop_timer *nat_dump_timer;
 	struct weir_loop_fd *ring_watch;
 	struct weir_loop_fd *manifest_watch;
 	struct weir_loop_timer *manifest_timer; /* set while changed manifests are waiting */
@@ -57,6 +62,8 @@ struct agent {
 	uint64_t started_ns;
 	uint64_t now_ns;             /* of this turn of the loop: inputs are many, clocks are dear */
 	uint64_t cgroup_events;      /* applied to the store */
+	uint64_t nat_lost;           /* in namespaces that are followed no more */
+	uint64_t nat_bad;
 	uint64_t no_memory;          /* flow inputs the correlator had no memory for */
 	uint64_t told[WEIR_LOSS_MAX_]; /* losses told to the stream so far */
 	int64_t told_until_ns;       /* wall clock of the last look at the losses */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "cmd/weir-agent/agent.h"
 #include "cmd/weir-agent/namespaces.h"
@@ -84,6 +85,19 @@ static void on_netns_went(void *ctx, const struct namespace *ns)
 	(void)weir_links_remove_netns(agent->links->links, ns->cookie);
 }
 
+static void on_nat_netns_came(void *ctx, const struct namespace *ns)
+{
+	nat_namespace_came(ctx, ns->path, ns->fd);
+}
+
+static void on_nat_netns_went(void *ctx, const struct namespace *ns)
+{
+	struct stat st;
+
+	if (fstat(ns->fd, &st) == 0)
+		nat_namespace_went(ctx, st.st_dev, st.st_ino);
+}
+
 static void raise_file_limit(void)
 {
 	struct rlimit limit;
@@ -102,12 +116,18 @@ static int start_namespaces(struct agent *agent)
 		.came = on_netns_came,
 		.went = on_netns_went,
 		.ctx = agent,
+	}, nat = {
+		.came = on_nat_netns_came,
+		.went = on_nat_netns_went,
+		.ctx = agent,
 	};
 	int r = namespaces_new(agent->loop, &agent->settings->netns, &al->namespaces);
 
 	if (r < 0)
 		return r;
 	r = namespaces_add_user(al->namespaces, &user);
+	if (r >= 0)
+		r = namespaces_add_user(al->namespaces, &nat);
 	if (r < 0)
 		return r;
 	namespaces_start(al->namespaces);

@@ -57,6 +57,10 @@ static const struct weir_option table[] = {
 	  .help = "Clients served at once; more are turned away" },
 
 	{ .type = WEIR_OPTION_GROUP, .name = "Memory" },
+	{ .name = "conntrack-bytes", .type = WEIR_OPTION_BYTES, FIELD(conntrack_bytes),
+	  .def = "4Mi", .min = 4 << 10, .max = 1 << 30,
+	  .help = "What the kernel may keep of translations we have not heard of yet, for each "
+		  "network namespace" },
 	{ .name = "history-bytes", .type = WEIR_OPTION_BYTES, FIELD(history_bytes), .def = "4Mi",
 	  .min = 64 << 10, .help = "Memory for the latest records, from which clients are served" },
 	{ .name = "max-connections", .type = WEIR_OPTION_UINT, FIELD(max_connections),

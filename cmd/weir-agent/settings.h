@@ -25,6 +25,7 @@ struct settings {
 	uint64_t ring_bytes;
 	uint64_t tcp_sockets;
 	uint64_t udp_flows;
+	uint64_t conntrack_bytes;
 	const char *log_level;
 };
 

@@ -164,6 +164,22 @@ static void put_dns(const struct agent *agent, struct weir_buf *out)
 	put_object(out, "dns", members, COUNT(members));
 }
 
+static void put_nat(const struct agent *agent, struct weir_buf *out)
+{
+	struct nat_stats stats;
+
+	nat_get_stats(agent, &stats);
+	const struct member members[] = {
+		{ "namespaces", stats.namespaces },
+		{ "translations", stats.nat.live },
+		{ "evicted", stats.nat.evicted },
+		{ "events_lost", stats.events_lost },
+		{ "bad_events", stats.bad_events },
+	};
+
+	put_object(out, "nat", members, COUNT(members));
+}
+
 void status_write(void *ctx, struct weir_buf *out)
 {
 	const struct agent *agent = ctx;
@@ -178,6 +194,7 @@ void status_write(void *ctx, struct weir_buf *out)
 	put_clients(agent, out);
 	put_capture(agent, out);
 	put_links(agent, out);
+	put_nat(agent, out);
 	put_store(agent, out);
 	put_dns(agent, out);
 	weir_buf_puts(out, "}\n");

@@ -126,6 +126,7 @@ static struct weir_record largest(void)
 	flow->rtt_us = flow->rtt_min_us = flow->connect_latency_us = UINT32_MAX;
 	flow->source.cgroup_id = flow->source.cookie = UINT64_MAX;
 	flow->source.pid = UINT32_MAX;
+	flow->source_xlated = weirt_addr("192.168.200.100");
 	flow->opened_ns = 1;
 	flow->last_ns = INT64_MAX;
 	flow->protocol = IPPROTO_SCTP;
