@@ -20,6 +20,10 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6 /* include/uapi/linux/in.h */
 #define IPPROTO_UDP 17
+#define TCP_FIN 0x01 /* RFC 9293, 3.1 */
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
 
 struct events {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

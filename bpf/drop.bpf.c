@@ -10,10 +10,6 @@
 #define PACKET_HOST 0     /* include/uapi/linux/if_packet.h */
 #define PACKET_OUTGOING 4
 
-#define TCP_SYN 0x02 /* RFC 9293, 3.1 */
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-
 #define REASON_IS(reason, name)                                    \
 	(bpf_core_enum_value_exists(enum skb_drop_reason, name) && \
 	 (reason) == bpf_core_enum_value(enum skb_drop_reason, name))

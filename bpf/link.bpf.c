@@ -13,11 +13,6 @@
 
 #define NEXT (-1) /* TCX_NEXT and TC_ACT_UNSPEC, include/uapi/linux/bpf.h, pkt_cls.h */
 
-#define TCP_FIN 0x01 /* RFC 9293, 3.1 */
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-
 #define ICMP_ECHO 8 /* RFC 792, and the answer 0; RFC 4443 */
 #define ICMPV6_ECHO 128
 
@@ -59,14 +54,6 @@ static __always_inline enum look look_at(struct __sk_buff *skb)
 	return ip[6] == IPPROTO_UDP ? LOOK_UDP : LOOK_OTHER;
 }
 
-__noinline int link_parse_at(struct __sk_buff *skb, const struct packet_scope *scope,
-			     struct packet *ret)
-{
-	if (!scope || !ret)
-		return PACKET_NOT_IP;
-	return packet_parse(skb, packet_load_skb, scope, ret);
-}
-
 __noinline int link_parse(struct __sk_buff *skb, struct packet *ret)
 {
 	struct packet_scope scope;
@@ -76,19 +63,22 @@ __noinline int link_parse(struct __sk_buff *skb, struct packet *ret)
 		return PACKET_NOT_IP;
 	r = packet_find_ethernet(skb, packet_load_skb, 0, &scope);
 	if (!r)
-		r = link_parse_at(skb, &scope, ret);
+		r = packet_parse_skb(skb, &scope, ret);
 	if (r && r != PACKET_NOT_IP)
 		stats_add(bad_packets);
 	return r;
 }
 
-/* How far on its way a client's SYN, or the answer to it, was seen. */
-static __always_inline void note_handshake(__u32 isn, __u32 flag)
+/* How far on its way the SYN of a client here, or the answer to it, was seen; false: of none here. */
+static __always_inline bool note_handshake(__u32 isn, __u32 flag)
 {
 	struct tcp_conn *conn = tcp_conn_of_syn(isn);
 
-	if (conn && !(conn->flags & (CONN_ESTABLISHED | flag)))
+	if (!conn)
+		return false;
+	if (flag && !(conn->flags & (CONN_ESTABLISHED | flag)))
 		__sync_fetch_and_or(&conn->flags, flag);
+	return true;
 }
 
 static __always_inline bool is_syn(const struct packet *packet)
@@ -107,15 +97,9 @@ static __always_inline bool handshake(const struct packet *packet, __u32 syn_fla
 {
 	if (packet->protocol != IPPROTO_TCP)
 		return false;
-	if (is_syn(packet)) {
-		note_handshake(packet->seq, syn_flag);
-		return tcp_conn_of_syn(packet->seq);
-	}
-	if (!is_syn_ack(packet))
-		return false;
-	if (answer_flag)
-		note_handshake(packet->ack - 1, answer_flag);
-	return tcp_conn_of_syn(packet->ack - 1);
+	if (is_syn(packet))
+		return note_handshake(packet->seq, syn_flag);
+	return is_syn_ack(packet) && note_handshake(packet->ack - 1, answer_flag);
 }
 
 static __always_inline bool link_key_fill(struct weir_ev_link_key *key, const struct packet *packet,

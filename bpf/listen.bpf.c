@@ -18,14 +18,6 @@ static __always_inline bool is_full(const struct sock *sk)
 	       sk->sk_ack_backlog > sk->sk_max_ack_backlog;
 }
 
-__noinline int listen_parse(struct __sk_buff *skb, const struct packet_scope *scope,
-			    struct packet *ret)
-{
-	if (!scope || !ret)
-		return PACKET_NOT_IP;
-	return packet_parse(skb, packet_load_skb, scope, ret);
-}
-
 static __always_inline int syn_parse(struct __sk_buff *skb, struct weir_ev_drop_key *key)
 {
 	struct packet_scope scope = {
@@ -34,9 +26,9 @@ static __always_inline int syn_parse(struct __sk_buff *skb, struct weir_ev_drop_
 	};
 	struct packet packet = {};
 
-	if (listen_parse(skb, &scope, &packet) || packet.protocol != IPPROTO_TCP ||
+	if (packet_parse_skb(skb, &scope, &packet) || packet.protocol != IPPROTO_TCP ||
 	    (packet.flags & PACKET_FRAGMENT) ||
-	    (packet.tcp_flags & TCP_FLAGS_OF_OPENING) != TCP_FLAG_SYN)
+	    (packet.tcp_flags & TCP_FLAGS_OF_OPENING) != TCP_SYN)
 		return PACKET_NOT_IP;
 	addr_copy(key->source, packet.source);
 	addr_copy(key->destination, packet.destination);

@@ -9,8 +9,7 @@
 #define OFFSET_OF_V4_TCP_FLAGS 33 /* behind headers without options or extensions */
 #define OFFSET_OF_V6_TCP_FLAGS 53
 
-#define TCP_FLAGS_OF_OPENING 0x17 /* RFC 9293, 3.1: FIN, SYN, RST, ACK */
-#define TCP_FLAG_SYN 0x02
+#define TCP_FLAGS_OF_OPENING (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)
 
 /* So much is looked at of every TCP packet. With other headers the byte is something else: then a
  * SYN is not seen, and listen_syn() finds out of what is none. */
@@ -21,7 +20,7 @@ static __always_inline bool may_be_syn(struct __sk_buff *skb)
 		(__u8 *)(long)skb->data + (v4 ? OFFSET_OF_V4_TCP_FLAGS : OFFSET_OF_V6_TCP_FLAGS);
 
 	return (void *)(flags + 1) <= (void *)(long)skb->data_end &&
-	       (*flags & TCP_FLAGS_OF_OPENING) == TCP_FLAG_SYN;
+	       (*flags & TCP_FLAGS_OF_OPENING) == TCP_SYN;
 }
 
 /* A SYN at a socket, from cgroup_skb/ingress: counted as dropped when the socket will refuse it. */

@@ -537,4 +537,7 @@ static __always_inline int packet_parse(void *ctx, packet_load_fn load,
 	return r;
 }
 
+/* packet_parse() of a struct __sk_buff, as such a function (bpf/packet.bpf.c). */
+int packet_parse_skb(struct __sk_buff *skb, const struct packet_scope *scope, struct packet *ret);
+
 #endif
