@@ -5,7 +5,7 @@
  */
 #include "bpf/conns.bpf.h"
 #include "bpf/drop.bpf.h"
-#include "bpf/packet.bpf.h"
+#include "bpf/packet_find.bpf.h"
 
 #define PACKET_HOST 0     /* include/uapi/linux/if_packet.h */
 #define PACKET_OUTGOING 4
@@ -52,6 +52,31 @@ __noinline int drop_parse(struct packet_linear *linear, const struct packet_scop
 	if (!linear || !scope || !ret)
 		return PACKET_NOT_IP;
 	return packet_parse(linear, packet_load_linear, scope, ret);
+}
+
+__noinline int drop_find_tunnel(struct packet_linear *linear, const struct packet *outer,
+				struct packet_scope *ret_scope)
+{
+	if (!linear || !outer || !ret_scope)
+		return PACKET_NOT_IP;
+	return packet_find_tunnel(linear, packet_load_linear, outer, ret_scope);
+}
+
+/* The packet that was dropped; of a tunnel's, the one inside: that is whose loss it is. */
+static __always_inline int drop_parse_innermost(struct packet_linear *linear, __u16 ethertype,
+						struct packet *packet)
+{
+	struct packet_scope scope = { .limit = PACKET_NO_END, .ethertype = ethertype };
+	struct packet outer;
+
+	if (drop_parse(linear, &scope, packet))
+		return PACKET_NOT_IP;
+	if (packet->protocol == IPPROTO_TCP)
+		return 0;
+	outer = *packet;
+	if (drop_find_tunnel(linear, &outer, &scope) || drop_parse(linear, &scope, packet))
+		*packet = outer;
+	return 0;
 }
 
 /*
@@ -184,15 +209,14 @@ __noinline int drop_count(const struct weir_ev_drop_key *key, __u64 packets)
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(packet_dropped, struct sk_buff *skb, void *place, __u32 reason)
 {
-	struct packet_scope scope = { .limit = PACKET_NO_END };
 	struct weir_ev_drop_key key = {};
 	struct packet_linear linear;
 	struct packet packet = {};
 
 	if (is_harmless(skb, reason) || !packet_linear_init(&linear, skb))
 		return 0;
-	scope.ethertype = bpf_ntohs(skb->protocol);
-	if (drop_parse(&linear, &scope, &packet) || !decides(&packet, &key, reason))
+	if (drop_parse_innermost(&linear, bpf_ntohs(skb->protocol), &packet) ||
+	    !decides(&packet, &key, reason))
 		return 0;
 	addr_copy(key.source, packet.source);
 	addr_copy(key.destination, packet.destination);

@@ -20,7 +20,8 @@ enum look {
 	LOOK_QUIET, /* TCP: neither begins nor ends a connection */
 	LOOK_TCP,
 	LOOK_UDP,
-	LOOK_OTHER, /* or not to be told by a look */
+	LOOK_TUNNEL, /* one with a packet inside that is not told by a look */
+	LOOK_OTHER,  /* or not to be told by a look */
 };
 
 static __always_inline enum look look_at_flags(__u8 flags)
@@ -28,30 +29,43 @@ static __always_inline enum look look_at_flags(__u8 flags)
 	return flags & (TCP_FIN | TCP_SYN | TCP_RST) ? LOOK_TCP : LOOK_QUIET;
 }
 
-/* By the bytes at hand, for plain headers. */
+/* Of an IP packet with plain headers, by the bytes at hand: what comes after the IP header, where there
+ * are as many bytes as TCP's has; 0: it is no such packet. */
+static __always_inline const __u8 *look_behind_ip(const __u8 *ip, const __u8 *end, __be16 ethertype,
+						  __u8 *ret_protocol)
+{
+	bool v4 = ethertype == bpf_htons(ETH_P_IP);
+	const __u8 *upper = ip + (v4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES);
+
+	if ((!v4 && ethertype != bpf_htons(ETH_P_IPV6)) || upper + TCP_HEADER_BYTES > end)
+		return 0;
+	if (v4 && (ip[0] != 0x45 || *(__be16 *)(ip + 6) & bpf_htons(0x3fff)))
+		return 0;
+	*ret_protocol = v4 ? ip[9] : ip[6];
+	return upper;
+}
+
+static __always_inline enum look look_at_ip(const __u8 *ip, const __u8 *end, __be16 ethertype)
+{
+	__u8 protocol;
+	const __u8 *upper = look_behind_ip(ip, end, ethertype, &protocol);
+
+	if (!upper)
+		return LOOK_OTHER;
+	if (protocol == IPPROTO_TCP)
+		return look_at_flags(upper[13]);
+	return protocol == IPPROTO_UDP ? LOOK_UDP : LOOK_OTHER;
+}
+
+#define ETHERNET_BYTES 14
+
 static __always_inline enum look look_at(struct __sk_buff *skb)
 {
 	__u8 *eth = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u8 *ip = eth + 14, *tcp;
 
-	if (ip + 40 > end)
+	if (eth + ETHERNET_BYTES > end || *(__be16 *)(eth + 12) != skb->protocol)
 		return LOOK_OTHER;
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		if (*(__be16 *)(eth + 12) != bpf_htons(ETH_P_IP) || ip[0] != 0x45 ||
-		    *(__be16 *)(ip + 6) & bpf_htons(0x3fff))
-			return LOOK_OTHER;
-		tcp = ip + 20;
-		if (ip[9] == IPPROTO_TCP)
-			return look_at_flags(tcp[13]);
-		return ip[9] == IPPROTO_UDP ? LOOK_UDP : LOOK_OTHER;
-	}
-	if (skb->protocol != bpf_htons(ETH_P_IPV6) ||
-	    *(__be16 *)(eth + 12) != bpf_htons(ETH_P_IPV6) || ip + 60 > end)
-		return LOOK_OTHER;
-	tcp = ip + 40;
-	if (ip[6] == IPPROTO_TCP)
-		return look_at_flags(tcp[13]);
-	return ip[6] == IPPROTO_UDP ? LOOK_UDP : LOOK_OTHER;
+	return look_at_ip(eth + ETHERNET_BYTES, end, skb->protocol);
 }
 
 __noinline int link_parse(struct __sk_buff *skb, struct packet *ret)
@@ -410,25 +424,95 @@ int link_to_pod(struct __sk_buff *skb)
 	return to_pod(skb, since && *since);
 }
 
+#define UDP_BYTES 8
+#define TUNNEL_BYTES 8 /* of VXLAN, and of Geneve without its options */
+
+/* Into VXLAN and Geneve, which carry Ethernet. There are as many bytes as TCP's header has. */
+static __always_inline enum look look_into_udp(const __u8 *udp, const __u8 *end)
+{
+	const __u8 *tunnel = udp + UDP_BYTES, *eth = tunnel + TUNNEL_BYTES;
+	__u16 port = packet_be16(udp + 2);
+
+	if (!packet_is_tunnel_port(port))
+		return LOOK_UDP;
+	if (port == PACKET_GENEVE) {
+		if (packet_be16(tunnel + 2) != ETH_P_TEB)
+			return LOOK_OTHER;
+		eth += (tunnel[0] & GENEVE_OPTIONS) * 4;
+	}
+	if (eth + ETHERNET_BYTES > end)
+		return LOOK_OTHER;
+	return look_at_ip(eth + ETHERNET_BYTES, end, *(__be16 *)(eth + 12));
+}
+
+/* A packet between nodes; of a tunnel's, the one inside. */
+static __always_inline enum look look_into(struct __sk_buff *skb)
+{
+	__u8 *eth = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	enum look inside = LOOK_OTHER;
+	const __u8 *upper;
+	__u8 protocol;
+
+	if (eth + ETHERNET_BYTES > end || *(__be16 *)(eth + 12) != skb->protocol)
+		return LOOK_OTHER;
+	upper = look_behind_ip(eth + ETHERNET_BYTES, end, skb->protocol, &protocol);
+	if (!upper)
+		return LOOK_OTHER;
+	if (protocol == IPPROTO_TCP)
+		return look_at_flags(upper[13]);
+	if (protocol == IPPROTO_UDP)
+		inside = look_into_udp(upper, end);
+	else if (protocol == IPPROTO_IPIP)
+		inside = look_at_ip(upper, end, bpf_htons(ETH_P_IP));
+	else if (protocol == IPPROTO_IPV6)
+		inside = look_at_ip(upper, end, bpf_htons(ETH_P_IPV6));
+	else if (protocol != IPPROTO_GRE)
+		return LOOK_OTHER;
+	return inside == LOOK_OTHER ? LOOK_TUNNEL : inside;
+}
+
+/* The packet in @outer, which is a tunnel's; what only looks like one is not bad. */
+__noinline int link_parse_inside(struct __sk_buff *skb, const struct packet *outer,
+				 struct packet *ret)
+{
+	struct packet_scope scope;
+	int r;
+
+	if (!outer || !ret)
+		return PACKET_NOT_IP;
+	r = packet_find_tunnel(skb, packet_load_skb, outer, &scope);
+	return r ? r : packet_parse_skb(skb, &scope, ret);
+}
+
+/* A handshake on its way between nodes, also in a tunnel. */
 static __noinline int uplink(struct __sk_buff *skb, __u32 syn_flag, __u32 answer_flag)
 {
-	struct packet packet;
+	struct packet packet, inside;
 
-	if (!link_parse(skb, &packet))
+	if (link_parse(skb, &packet))
+		return NEXT;
+	if (packet.protocol == IPPROTO_TCP)
 		handshake(&packet, syn_flag, answer_flag);
+	else if (!link_parse_inside(skb, &packet, &inside))
+		handshake(&inside, syn_flag, answer_flag);
 	return NEXT;
+}
+
+static __always_inline bool is_for_uplink(enum look look)
+{
+	return look == LOOK_TCP || look == LOOK_TUNNEL;
 }
 
 SEC("tc")
 int uplink_in(struct __sk_buff *skb)
 {
-	return look_at(skb) == LOOK_TCP ? uplink(skb, 0, CONN_ANSWER_CAME) : NEXT;
+	return is_for_uplink(look_into(skb)) ? uplink(skb, 0, CONN_ANSWER_CAME) : NEXT;
 }
 
 SEC("tc")
 int uplink_out(struct __sk_buff *skb)
 {
-	return look_at(skb) == LOOK_TCP ? uplink(skb, CONN_SYN_OUT, 0) : NEXT;
+	return is_for_uplink(look_into(skb)) ? uplink(skb, CONN_SYN_OUT, 0) : NEXT;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -59,6 +59,11 @@ enum packet_tunnel_port {
 	PACKET_GENEVE = 6081,      /* RFC 8926 */
 };
 
+static __always_inline bool packet_is_tunnel_port(__u16 port)
+{
+	return port == PACKET_VXLAN || port == PACKET_VXLAN_LINUX || port == PACKET_GENEVE;
+}
+
 /* Any bit but these says that what follows is not, or not only, an Ethernet frame. */
 #define VXLAN_I 0x08 /* has a network identifier, which is a must */
 #define VXLAN_G 0x80 /* has a group policy: draft-smith-vxlan-group-policy */
@@ -130,7 +135,7 @@ static __always_inline int packet_tunnel(void *ctx, packet_load_fn load, const s
 	case IPPROTO_GRE:
 		return packet_gre(ctx, load, scope);
 	case IPPROTO_UDP:
-		if (port == PACKET_VXLAN || port == PACKET_VXLAN_LINUX || port == PACKET_GENEVE)
+		if (packet_is_tunnel_port(port))
 			return packet_udp_tunnel(ctx, load, port == PACKET_GENEVE, scope);
 	}
 	return PACKET_NONE_INSIDE;

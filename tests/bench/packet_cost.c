@@ -21,7 +21,7 @@
 #define CASES_MAX 16
 
 struct packet {
-	unsigned char bytes[128];
+	unsigned char bytes[160];
 	unsigned int len;
 };
 
@@ -79,6 +79,21 @@ static void make_v6(struct packet *packet)
 	packet->bytes[38] = 0xfd;
 	packet->bytes[53] = 2;
 	tcp_at(packet, 54, 0x10);
+}
+
+/* In VXLAN. */
+static void make_tunnelled(struct packet *packet, const struct packet *inside)
+{
+	static const unsigned char vxlan[8] = { 0x08, 0, 0, 0, 0, 0, 7, 0 };
+
+	make_v4(packet, IPPROTO_UDP, 0);
+	packet->bytes[17] = (unsigned char)(36 + inside->len);
+	packet->bytes[36] = 4789 >> 8;
+	packet->bytes[37] = 4789 & 0xff;
+	packet->bytes[39] = (unsigned char)(16 + inside->len);
+	memcpy(packet->bytes + 42, vxlan, sizeof(vxlan));
+	memcpy(packet->bytes + 50, inside->bytes, inside->len);
+	packet->len = 50 + inside->len;
 }
 
 static int run(const struct measured *measured, double *ret_ns)
@@ -149,7 +164,7 @@ static int load(struct weir_bpf *weir)
 
 int main(void)
 {
-	struct packet tcp, tcp6, udp, syn;
+	struct packet tcp, tcp6, udp, syn, tunnelled;
 	struct packet_cost *own = packet_cost__open_and_load();
 	struct weir_bpf *weir = weir_bpf__open();
 	int r = -1;
@@ -158,6 +173,7 @@ int main(void)
 	make_v4(&syn, IPPROTO_TCP, 0x02);
 	make_v4(&udp, IPPROTO_UDP, 0);
 	make_v6(&tcp6);
+	make_tunnelled(&tunnelled, &tcp);
 	if (own && weir && !load(weir)) {
 		int from = bpf_program__fd(weir->progs.link_from_pod);
 		int to = bpf_program__fd(weir->progs.link_to_pod);
@@ -170,6 +186,7 @@ int main(void)
 			{ "link_to_pod-established", to, &tcp, { 0 } },
 			{ "uplink_in-established", in, &tcp, { 0 } },
 			{ "uplink_out-established", out, &tcp, { 0 } },
+			{ "uplink_out-established-vxlan", out, &tunnelled, { 0 } },
 			{ "link_from_pod-established-v6", from, &tcp6, { 0 } },
 			{ "link_to_pod-established-v6", to, &tcp6, { 0 } },
 			{ "link_to_pod-udp", to, &udp, { 0 } },
