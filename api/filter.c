@@ -28,6 +28,7 @@ enum what {
 	WHAT_POD,
 	WHAT_IP,
 	WHAT_PORT,
+	WHAT_SNAT_IP,
 	WHAT_MAX_,
 };
 
@@ -44,6 +45,7 @@ struct end {
 	const struct weir_service_name *service;
 	struct words addr;
 	struct words asked_addr;
+	struct words xlated;
 	uint16_t port;
 	uint16_t asked_port;
 };
@@ -73,7 +75,7 @@ struct weir_filter {
 };
 
 static const char *const side_prefixes[SIDE_MAX_] = { "", "from-", "to-" };
-static const char *const what_names[WHAT_MAX_] = { "namespace", "pod", "ip", "port" };
+static const char *const what_names[WHAT_MAX_] = { "namespace", "pod", "ip", "port", "snat-ip" };
 
 int weir_filter_new(struct weir_filter **ret_filter)
 {
@@ -177,6 +179,7 @@ static int parse_value(enum what what, const char *text, struct value *value,
 	case WHAT_POD:
 		return parse_pod(text, value, err);
 	case WHAT_IP:
+	case WHAT_SNAT_IP:
 		return parse_ip(text, value, err);
 	default:
 		return parse_port(text, value, err);
@@ -261,6 +264,9 @@ static int add(struct weir_filter *filter, const char *name, const char *value,
 		if (strncmp(name, side_prefixes[side], len))
 			continue;
 		for (int what = 0; what < WHAT_MAX_; what++) {
+			/* A source has one, and nobody else. */
+			if (what == WHAT_SNAT_IP && side != SIDE_EITHER)
+				continue;
 			if (!strcmp(name + len, what_names[what]))
 				return add_value(&filter->terms[what][side], what, value, err);
 		}
@@ -325,6 +331,8 @@ static bool value_matches(enum what what, const struct value *value, const struc
 		return pod_matches(value, end->identity);
 	case WHAT_IP:
 		return ip_matches(value, end);
+	case WHAT_SNAT_IP:
+		return contains(value, &end->xlated);
 	default:
 		return value->port == end->port || value->port == end->asked_port;
 	}
@@ -365,12 +373,14 @@ bool weir_filter_match(const struct weir_filter *filter, const struct weir_recor
 		.identity = record->source,
 		.addr = words_of(&flow->source_addr),
 		.asked_addr.is_none = true,
+		.xlated = words_of(&flow->source_xlated),
 		.port = flow->source_port,
 	};
 	ends[1] = (struct end){
 		.identity = record->destination,
 		.addr = words_of(&flow->destination_addr),
 		.asked_addr.is_none = true,
+		.xlated.is_none = true,
 		.port = flow->destination_port,
 	};
 	/* An answer comes from what was asked. */

@@ -13,7 +13,7 @@
  *
  * Terms, each given any number of times; values of one term are ORed, different terms ANDed:
  *   namespace pod ip port             either end
- *   from-namespace from-pod from-ip from-port, to-namespace to-pod to-ip to-port
+ *   snat-ip, from-namespace from-pod from-ip from-port, to-namespace to-pod to-ip to-port
  *   protocol (tcp, udp, …; dns: its messages)  verdict (FORWARDED, …)
  * pod is NAMESPACE/NAME-PREFIX, NAME-PREFIX (any namespace is not implied: `default`, as hubble)
  * or NAMESPACE/ ; ip is an address or CIDR. The destination matches by the backend and by the

@@ -176,6 +176,8 @@ static void read_flow(struct json_object *flow, struct weir_view *view)
 	view->event_sub_type = (int)weir_json_get_number(event, "sub_type");
 	read_end(flow, "source", "source_names", &view->source);
 	read_end(flow, "destination", "destination_names", &view->destination);
+	view->source.xlated = weir_json_get_text(weir_json_get(flow, "IP"), "source_xlated");
+	view->destination.xlated = "";
 	read_l4(flow, view);
 	if (!service)
 		service = weir_json_get(flow, "source_service");

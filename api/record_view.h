@@ -32,6 +32,7 @@ struct weir_view_end {
 	const char *comm;
 	const char *container;
 	const char *reserved;   /* "host", "world", …: the first reserved: label, without that word */
+	const char *xlated;     /* of the source: IP.source_xlated */
 	const char *dns_name;   /* the first of source_names or destination_names */
 	uint64_t identity;
 	uint64_t pid;

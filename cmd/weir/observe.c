@@ -63,6 +63,8 @@ static const struct weir_option observe_table[] = {
 	{ .name = "ip", FILTER(ip), .metavar = "IP",
 	  .help = "Either end has this address or CIDR" },
 	{ .name = "port", FILTER(port), .metavar = "PORT", .help = "Either end has this port" },
+	{ .name = "snat-ip", FILTER(snat_ip), .metavar = "IP",
+	  .help = "What the source's address was translated to is this, or in this CIDR" },
 	{ .name = "from-namespace", FILTER(from_namespace), .metavar = "NAME",
 	  .help = "The same of the end that opened the connection" },
 	{ .name = "from-pod", FILTER(from_pod), .metavar = "[NS/]NAME", .help = "Likewise" },

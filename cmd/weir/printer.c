@@ -384,6 +384,11 @@ static void dict_flow(const struct weir_printer *p, const struct weir_view *view
 	dict_process("\n    PROCESS: ", &view->source, out);
 	if (out->len && out->data[out->len - 1] != '\n')
 		weir_buf_putc(out, '\n');
+	if (*view->source.xlated) {
+		weir_buf_puts(out, "    SNAT IP: ");
+		weir_format_text(out, view->source.xlated);
+		weir_buf_putc(out, '\n');
+	}
 	weir_buf_puts(out, "DESTINATION: ");
 	put_end(p, &view->destination, out);
 	dict_process("\n    PROCESS: ", &view->destination, out);

@@ -24,6 +24,7 @@ static const struct term terms[] = {
 	{ "pod", FIELD(pod) },
 	{ "ip", FIELD(ip) },
 	{ "port", FIELD(port) },
+	{ "snat-ip", FIELD(snat_ip) },
 	{ "from-namespace", FIELD(from_namespace) },
 	{ "from-pod", FIELD(from_pod) },
 	{ "from-ip", FIELD(from_ip) },

@@ -16,6 +16,7 @@
  */
 struct weir_observe_filters {
 	struct weir_option_list namespace_, pod, ip, port;
+	struct weir_option_list snat_ip;
 	struct weir_option_list from_namespace, from_pod, from_ip, from_port;
 	struct weir_option_list to_namespace, to_pod, to_ip, to_port;
 	struct weir_option_list protocol, verdict;

@@ -47,6 +47,9 @@ static void terms_match_as_documented(void **state)
 		{ { { "ip", "0.0.0.0/0" } }, true },
 		{ { { "ip", "::/0" } }, false },
 		{ { { "ip", "2001:db8::/32" } }, false },
+		{ { { "snat-ip", "192.0.2.9" } }, true },
+		{ { { "snat-ip", "192.0.2.0/24" } }, true },
+		{ { { "snat-ip", "10.244.1.60" } }, false },
 		{ { { "port", "44916" } }, true },
 		{ { { "port", "8080" } }, true },
 		{ { { "port", "80" } }, true },
@@ -66,8 +69,9 @@ static void terms_match_as_documented(void **state)
 		{ { { "verdict", "DROPPED" }, { "verdict", "FORWARDED" } }, true },
 		{ { { "protocol", "tcp" }, { "verdict", "FORWARDED" }, { "port", "1" } }, false },
 	};
-	const struct weir_record record = weirt_closed();
+	struct weir_record record = weirt_closed();
 
+	record.flow.source_xlated = weirt_addr("192.0.2.9");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct weir_filter *filter = NULL;
 		struct weir_error err = { 0 };
@@ -215,6 +219,8 @@ static void bad_term_is_named(void **state)
 	} cases[] = {
 		{ "nothing", "x", "nothing: no such filter" },
 		{ "from-protocol", "tcp", "from-protocol: no such filter" },
+		{ "from-snat-ip", "192.0.2.9", "from-snat-ip: no such filter" },
+		{ "snat-ip", "x", "snat-ip: 'x' is not an address or CIDR" },
 		{ "from-", "x", "from-: no such filter" },
 		{ "", "x", ": no such filter" },
 		{ "port", "0", "port: '0' is not a port (1 to 65535)" },
