@@ -90,7 +90,7 @@ enum weir_direction {
  * In the cookie of an input: this end has no socket on this node, but is known from the packets on
  * its pod's link. It names that end among others; no record has it.
  */
-#define WEIR_COOKIE_LINK (1ULL << 63)
+#define WEIR_COOKIE_LINK 0x8000000000000000ULL
 
 /** struct weir_flow_end - what a socket on this node told of itself. */
 struct weir_flow_end {

@@ -63,6 +63,7 @@ agent_start --idle-timeout 1s --flow-interval 500ms
 agent_follow "$CLUSTER_DIR/records"
 GUEST4=${POD_IP4[vm/guest]}
 GUEST6=[${POD_IP6[vm/guest]}]
+# shellcheck disable=SC2031 # a key, not a variable
 POD4=${POD_IP4[vm/pod]}
 cluster_serve vm/pod "$TOOLS/tcpload" server :: 8001
 cluster_serve vm/pod "$TOOLS/udpload" server :: 9001
