@@ -134,6 +134,12 @@ static void emit(struct weir_correlate *corr, struct weir_connection *conn,
 	corr->sink(corr->ctx, &flow);
 }
 
+/* It was told of a moment later, so that what is over at once is told of once. */
+static uint64_t established_ns(const struct weir_connection *conn)
+{
+	return conn->opened_ns ? conn->opened_ns + conn->latency_us * 1000ULL : conn->last_ns;
+}
+
 static void emit_live(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
 {
 	struct weir_connection *conn = conn_at(corr, index);
@@ -141,7 +147,10 @@ static void emit_live(struct weir_correlate *corr, uint32_t index, uint64_t now_
 
 	if (weir_correlate_has_nat(corr))
 		weir_correlate_learn_arrived(corr, conn, index);
-	emit(corr, conn, opened ? WEIR_STATE_OPEN : WEIR_STATE_ACTIVE, conn->last_ns);
+	if (opened)
+		emit(corr, conn, WEIR_STATE_OPEN, established_ns(conn));
+	else
+		emit(corr, conn, WEIR_STATE_ACTIVE, conn->last_ns);
 	put_into(corr, index, LIST_IDLE, now_ns);
 }
 

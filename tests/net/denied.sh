@@ -77,6 +77,8 @@ is_bounded() {
 	[ "$n" -le 30 ]
 }
 tap_check "in a few records" is_bounded
+tap_check "each connection's records are in order" "$ROOT/tests/lib/timeline.py" order \
+	"$CLUSTER_DIR/records"
 tap_check "no loss" agent_check_no_loss
 tap_check "seen = delivered + losses" agent_check_balance
 kill "$all"
