@@ -380,6 +380,26 @@ size_t weir_capture_drain(struct weir_capture *capture, size_t max)
 	return weir_ring_drain(capture->ring, max, on_ring_record, capture);
 }
 
+int weir_capture_name_place(void *ctx, uint64_t address, char *ret_name, size_t size)
+{
+	const struct weir_capture *capture = ctx;
+	struct weir_bpf *skel = capture->skel;
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts);
+	size_t len;
+	int r;
+
+	skel->bss->place_address = address;
+	r = bpf_prog_test_run_opts(bpf_program__fd(skel->progs.name_place), &opts);
+	if (r < 0)
+		return r;
+	len = strnlen(skel->bss->place_name, sizeof(skel->bss->place_name));
+	if (opts.retval || len >= sizeof(skel->bss->place_name) || len >= size)
+		return -EBADMSG;
+	memcpy(ret_name, skel->bss->place_name, len);
+	ret_name[len] = '\0';
+	return 0;
+}
+
 void weir_capture_get_stats(const struct weir_capture *capture,
 			    struct weir_capture_stats *ret_stats)
 {

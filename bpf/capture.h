@@ -87,6 +87,17 @@ void weir_capture_look(struct weir_capture *capture);
 size_t weir_capture_drain(struct weir_capture *capture, size_t max);
 
 /**
+ * weir_capture_name_place() - which function the kernel's code at @address is in, as the kernel prints
+ * it: "nft_do_chain [nf_tables]", and a number when it is none. Also where kernel.kptr_restrict hides
+ * addresses.
+ *
+ * @ctx: the struct weir_capture.
+ * Units:  5 us, and some 50 the first time.
+ * Errors: of running the program; -EBADMSG when @size is not enough.
+ */
+int weir_capture_name_place(void *ctx, uint64_t address, char *ret_name, size_t size);
+
+/**
  * weir_capture_find() - pass every socket that is older than the programs on as
  * WEIR_INPUT_FOUND, and remember its owner in the kernel. Once, after weir_capture_new().
  */

@@ -16,16 +16,10 @@
 #include "lib/cleanup.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
-#define KALLSYMS_PATH "/proc/kallsyms"
 #define UNKNOWN "DROP_REASON_UNKNOWN"
 #define REASONS_TEXT_MAX (64U << 10)
 /* The kernel's own limit is 512 for the sake of Rust; nothing of C comes near to this. */
-#define PLACE_NAME_MAX 127
-/*
- * kallsyms does not say where a function ends. The last of a module would reach to the next module,
- * and give its name to what has gone from between them. The longest of 60000 functions had 21 kB.
- */
-#define FUNCTION_MAX (64U << 10)
+#define PLACE_TEXT_MAX 256
 
 struct reason {
 	uint32_t value;
@@ -34,8 +28,7 @@ struct reason {
 };
 
 struct place {
-	uint64_t start;
-	uint64_t len;
+	uint64_t address;
 	char *name;          /* NULL: no function is there */
 };
 
@@ -43,8 +36,8 @@ struct weir_drop_names {
 	struct reason *reasons;  /* by value, then as BTF has them */
 	size_t n_reasons;
 	struct weir_buf text;
-	char *kallsyms_path;
-	bool hidden;             /* kallsyms shows no addresses */
+	weir_drop_place_fn place_of;
+	void *ctx;               /* of @place_of */
 	struct place places[WEIR_DROP_PLACES_MAX];
 	size_t n_places;
 };
@@ -241,7 +234,7 @@ static int compare_reasons(const void *a, const void *b)
 	return x->name < y->name ? -1 : x->name > y->name;
 }
 
-int weir_drop_names_new_from(const char *btf_path, const char *kallsyms_path,
+int weir_drop_names_new_from(const char *btf_path, weir_drop_place_fn place_of, void *ctx,
 			     struct weir_drop_names **ret_names)
 {
 	_cleanup_(weir_drop_names_free) struct weir_drop_names *names = calloc(1, sizeof(*names));
@@ -250,9 +243,8 @@ int weir_drop_names_new_from(const char *btf_path, const char *kallsyms_path,
 	if (!names)
 		return -ENOMEM;
 	weir_buf_init(&names->text, REASONS_TEXT_MAX);
-	names->kallsyms_path = strdup(kallsyms_path);
-	if (!names->kallsyms_path)
-		return -ENOMEM;
+	names->place_of = place_of;
+	names->ctx = ctx;
 	r = read_btf(names, btf_path);
 	/* libbpf has two copies of BTF on the heap, and the heap may stay as large as it has been. */
 	(void)malloc_trim(0);
@@ -264,9 +256,9 @@ int weir_drop_names_new_from(const char *btf_path, const char *kallsyms_path,
 	return 0;
 }
 
-int weir_drop_names_new(struct weir_drop_names **ret_names)
+int weir_drop_names_new(weir_drop_place_fn place_of, void *ctx, struct weir_drop_names **ret_names)
 {
-	return weir_drop_names_new_from(BTF_PATH, KALLSYMS_PATH, ret_names);
+	return weir_drop_names_new_from(BTF_PATH, place_of, ctx, ret_names);
 }
 
 void weir_drop_names_free(struct weir_drop_names **p)
@@ -280,7 +272,6 @@ void weir_drop_names_free(struct weir_drop_names **p)
 	for (i = 0; i < names->n_places; i++)
 		free(names->places[i].name);
 	weir_buf_done(&names->text);
-	free(names->kallsyms_path);
 	free(names->reasons);
 	free(names);
 }
@@ -320,153 +311,31 @@ const char *weir_drop_names_hubble(const struct weir_drop_names *names, uint32_t
 
 /* --- places -------------------------------------------------------------------------------- */
 
-/* One passage through kallsyms, looking for the function that an address is in. */
-struct scan {
-	uint64_t address;
-	uint64_t start;      /* of the nearest function at or below, 0 for none */
-	uint64_t other;      /* nearest at or below that is no function */
-	uint64_t next;       /* nearest above, whatever it is */
-	uint64_t last;       /* of the line before */
-	bool in_order;       /* so far, and the kernel's own */
-	bool done;
-	char name[PLACE_NAME_MAX + 1];
-};
-
-struct symbol {
-	uint64_t address;
-	const char *name;    /* without end */
-	size_t name_len;
-	bool is_function;
-	bool is_module;
-};
-
-static int hex_digit(char c)
+/* "nf_hook_slow", "nft_do_chain [nf_tables]", "pull.isra.0"; a number where no function is. No
+ * identifier of C has a dot, so from there on it is the compiler's. */
+static char *name_of(const struct weir_drop_names *names, uint64_t address)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+	char text[PLACE_TEXT_MAX];
 
-/* "ffffffff81000000 t name\t[module]\n", the last two parts for modules only. */
-static bool parse_line(const char *line, struct symbol *symbol)
-{
-	const char *at = line;
-	int digit;
-
-	symbol->address = 0;
-	for (; (digit = hex_digit(*at)) >= 0; at++)
-		symbol->address = symbol->address << 4 | (uint64_t)digit;
-	if (at == line || at - line > 16 || at[0] != ' ' || !at[1] || at[2] != ' ')
-		return false;
-	symbol->is_function = strchr("tTwW", at[1]) != NULL;
-	symbol->name = at + 3;
-	symbol->name_len = strcspn(symbol->name, " \t\n");
-	symbol->is_module = symbol->name[symbol->name_len] != '\n';
-	return true;
-}
-
-/* No identifier of C has a dot, so from there on it is the compiler's. */
-static void keep_name(struct scan *scan, const struct symbol *symbol)
-{
-	const char *dot = memchr(symbol->name, '.', symbol->name_len);
-	size_t len = dot ? (size_t)(dot - symbol->name) : symbol->name_len;
-
-	if (len > PLACE_NAME_MAX)
-		len = 0;
-	memcpy(scan->name, symbol->name, len);
-	scan->name[len] = '\0';
-}
-
-static void scan_line(struct scan *scan, const char *line)
-{
-	struct symbol symbol;
-
-	if (!parse_line(line, &symbol))
-		return;
-	scan->in_order = scan->in_order && !symbol.is_module && symbol.address >= scan->last;
-	scan->last = symbol.address;
-	if (symbol.address > scan->address) {
-		if (symbol.address < scan->next)
-			scan->next = symbol.address;
-		/* The kernel's own come first and in order, as it looks them up by bisection. */
-		scan->done = scan->in_order && scan->start;
-	} else if (!symbol.is_function) {
-		if (symbol.address > scan->other)
-			scan->other = symbol.address;
-	} else if (symbol.address > scan->start) {
-		/* Of several names for one address the kernel takes the first, too. */
-		scan->start = symbol.address;
-		keep_name(scan, &symbol);
-	}
-}
-
-static int scan_file(struct scan *scan, const char *path)
-{
-	_cleanup_file_ FILE *file = fopen(path, "re");
-	bool whole = true, began;
-	char line[1024];
-	size_t len;
-
-	if (!file)
-		return -errno;
-	while (!scan->done && fgets(line, sizeof(line), file)) {
-		began = whole;
-		len = strlen(line);
-		whole = len && line[len - 1] == '\n';
-		/* What is cut off at either end may be another address, or another name. */
-		if (began && whole)
-			scan_line(scan, line);
-	}
-	return ferror(file) ? -EIO : 0;
-}
-
-static const char *add_place(struct weir_drop_names *names, uint64_t start, uint64_t len,
-			     const char *name)
-{
-	struct place *place = &names->places[names->n_places];
-	char *copy = NULL;
-
-	if (name) {
-		copy = strdup(name);
-		if (!copy)
-			return NULL;
-	}
-	*place = (struct place){ .start = start, .len = len, .name = copy };
-	names->n_places++;
-	return copy;
-}
-
-static const char *find_place(struct weir_drop_names *names, uint64_t address)
-{
-	struct scan scan = { .address = address, .next = UINT64_MAX, .in_order = true };
-	uint64_t len;
-
-	if (scan_file(&scan, names->kallsyms_path) < 0)
+	if (names->place_of(names->ctx, address, text, sizeof(text)) < 0)
 		return NULL;
-	if (!scan.start && !scan.other && scan.next == UINT64_MAX) {
-		names->hidden = true;
+	text[strcspn(text, " .")] = '\0';
+	if (text[0] >= '0' && text[0] <= '9')
 		return NULL;
-	}
-	len = scan.next - scan.start;
-	if (len > FUNCTION_MAX)
-		len = FUNCTION_MAX;
-	/* No more than this address: a module may yet come to be there. */
-	if (!scan.start || scan.other > scan.start || address - scan.start >= len ||
-	    !is_identifier(scan.name))
-		return add_place(names, address, 1, NULL);
-	return add_place(names, scan.start, len, scan.name);
+	return is_identifier(text) ? strdup(text) : NULL;
 }
 
 const char *weir_drop_names_place(struct weir_drop_names *names, uint64_t address)
 {
+	struct place *place;
 	size_t i;
 
 	for (i = 0; i < names->n_places; i++)
-		if (address - names->places[i].start < names->places[i].len)
+		if (address == names->places[i].address)
 			return names->places[i].name;
-	if (!address || names->hidden || names->n_places == WEIR_DROP_PLACES_MAX)
+	if (!address || names->n_places == WEIR_DROP_PLACES_MAX)
 		return NULL;
-	return find_place(names, address);
+	place = &names->places[names->n_places++];
+	*place = (struct place){ .address = address, .name = name_of(names, address) };
+	return place->name;
 }

@@ -2,6 +2,7 @@
 #ifndef WEIR_BPF_DROP_NAMES_H
 #define WEIR_BPF_DROP_NAMES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /**
@@ -10,14 +11,10 @@
  *
  * The numbers mean something else on every kernel, so all names are the running kernel's own.
  *
- * Shape:  some 20 KiB, and at most WEIR_DROP_PLACES_MAX names of functions. Neither BTF nor
- *         kallsyms is kept: as a table of addresses alone, kallsyms of 120000 functions has 480 kB.
- *         It is read again for each function that is not yet known, up to the one after it.
+ * Shape:  some 20 KiB, and at most WEIR_DROP_PLACES_MAX names of places. BTF is not kept.
  * Cost:   weir_drop_names_new() 15 to 20 ms, and 11 MB that are given back (BTF of 5.5 MB). A name
- *         of a reason 20 ns; a known place 8 to 200 ns. A function that is not yet known blocks for
- *         20 to 90 ms, one of networking for 50 to 80 ms, most of which the kernel takes to write
- *         the list (6.18, 122000 symbols).
- * Source: kernel include/net/dropreason-core.h, include/net/dropreason.h, kernel/kallsyms.c.
+ *         of a reason 20 ns; a known place 5 to 100 ns, and one that is new what @place_of takes.
+ * Source: kernel include/net/dropreason-core.h, include/net/dropreason.h.
  */
 struct weir_drop_names;
 
@@ -25,21 +22,23 @@ struct weir_drop_names;
 #define WEIR_DROP_PLACES_MAX 256
 
 /**
+ * Which function the code at @address is in, into @size bytes: its name with NUL, and what is behind a
+ * dot or a blank does not count. What is no identifier is no name. 0 or -errno.
+ */
+typedef int (*weir_drop_place_fn)(void *ctx, uint64_t address, char *ret_name, size_t size);
+
+/**
  * weir_drop_names_new() - read the names of reasons from the kernel's BTF.
  *
+ * @place_of: weir_capture_name_place(), with its @ctx.
  * Reasons of openvswitch and mac80211 have names when those are built in or loaded by now. A kernel
  * whose BTF has no reasons (before 5.17) is no error: then none has a name.
  * Errors: -ENOENT (no BTF), or what reading it gave; -E2BIG for names beyond 64 KiB; -ENOMEM.
  */
-int weir_drop_names_new(struct weir_drop_names **ret_names);
+int weir_drop_names_new(weir_drop_place_fn place_of, void *ctx, struct weir_drop_names **ret_names);
 
-/**
- * weir_drop_names_new_from() - the same from other files, for tests.
- *
- * @btf_path: raw BTF; that of a module is looked for beside it.
- * @kallsyms_path: opened only when a place is asked for.
- */
-int weir_drop_names_new_from(const char *btf_path, const char *kallsyms_path,
+/** weir_drop_names_new_from() - the same from other raw BTF; that of a module is looked for beside it. */
+int weir_drop_names_new_from(const char *btf_path, weir_drop_place_fn place_of, void *ctx,
 			     struct weir_drop_names **ret_names);
 void weir_drop_names_free(struct weir_drop_names **names);
 
@@ -64,12 +63,11 @@ const char *weir_drop_names_hubble(const struct weir_drop_names *names, uint32_t
 /**
  * weir_drop_names_place() - "nf_hook_slow" for an address of its code.
  *
- * Without what the compiler appends (".isra.0", ".cold"). Once WEIR_DROP_PLACES_MAX places are kept
- * no other gets a name: to forget one would be to read kallsyms again and again. A place that was
- * found is kept although its module may go, and another come there.
+ * Without what the compiler appends (".isra.0", ".cold"). Each address is asked for once: once
+ * WEIR_DROP_PLACES_MAX are kept no other gets a name. A place that was found is kept although its
+ * module may go, and another come there.
  * Owner:  borrowed, as long as @names lives.
- * Errors: NULL when it is not known: kallsyms hides addresses (kptr_restrict, no CAP_SYSLOG), which
- *         is looked at once, no function is there (a module that is gone), no memory.
+ * Errors: NULL when it is not known: no function is there (a module that is gone), no memory.
  */
 const char *weir_drop_names_place(struct weir_drop_names *names, uint64_t address);
 

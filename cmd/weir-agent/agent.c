@@ -290,7 +290,7 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 	r = weir_capture_new(&capture, &agent->capture, err);
 	if (r < 0)
 		return r;
-	r = weir_drop_names_new(&agent->drop_names);
+	r = weir_drop_names_new(weir_capture_name_place, agent->capture, &agent->drop_names);
 	if (r < 0)
 		return weir_error_set(err, r, "cannot read the kernel's names for drops: %s",
 				      strerror(-r));

@@ -49,11 +49,11 @@ static uint16_t closed_port(int type)
 	return port;
 }
 
-static void assert_no_socket(uint32_t reason, uint64_t place, const char *function)
+static void assert_no_socket(struct world *w, uint32_t reason, uint64_t place, const char *function)
 {
 	struct weir_drop_names *names = NULL;
 
-	assert_int_equal(weir_drop_names_new(&names), 0);
+	assert_int_equal(weir_drop_names_new(weir_capture_name_place, w->capture, &names), 0);
 	assert_string_equal(weir_drop_names_reason(names, reason), "NO_SOCKET");
 	assert_string_equal(weir_drop_names_place(names, place), function);
 	weir_drop_names_free(&names);
@@ -82,7 +82,7 @@ static void syn_to_a_closed_port_names_its_client(void **state)
 	assert_int_equal(in->client.cgroup_id, w->cgroup_id);
 	assert_int_equal(in->asked_port, port);
 	assert_true(weir_addr_is_loopback(&in->source) && weir_addr_is_loopback(&in->destination));
-	assert_no_socket(in->reason, in->place, "tcp_v4_rcv");
+	assert_no_socket(w, in->reason, in->place, "tcp_v4_rcv");
 	end = wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, port);
 	assert_int_equal(end->end_reason, WEIR_END_REFUSED);
 	assert_int_equal(end->isn_local, in->isn);
@@ -112,7 +112,7 @@ static void datagrams_are_told_once_and_counted_all(void **state)
 	assert_int_equal(in->source_port, source);
 	assert_int_equal(in->packets, 1);
 	assert_int_equal(in->client.cookie, 0);
-	assert_no_socket(in->reason, in->place, "__udp4_lib_rcv");
+	assert_no_socket(w, in->reason, in->place, "__udp4_lib_rcv");
 	w->n_drops = 0;
 	sweep(w, false);
 	in = find_drop(w, IPPROTO_UDP, WEIR_INPUT_UPDATE, source, port);
@@ -122,6 +122,72 @@ static void datagrams_are_told_once_and_counted_all(void **state)
 	sweep(w, false);
 	assert_null(find_drop(w, IPPROTO_UDP, WEIR_INPUT_UPDATE, source, port));
 	close(client);
+	weir_capture_free(&w->capture);
+}
+
+/* A line of /proc/kallsyms. */
+struct symbol {
+	unsigned long long address;
+	char type;
+	char name[512];
+};
+
+static bool next_symbol(FILE *file, struct symbol *symbol)
+{
+	char line[1024];
+
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%llx %c %511s", &symbol->address, &symbol->type, symbol->name) ==
+		    3)
+			return true;
+	return false;
+}
+
+static void check_name(const struct world *w, const struct symbol *symbol)
+{
+	char name[256];
+
+	assert_int_equal(
+		weir_capture_name_place(w->capture, symbol->address + 1, name, sizeof(name)), 0);
+	name[strcspn(name, " ")] = '\0';
+	assert_string_equal(name, symbol->name);
+}
+
+/* About every hundredth function that shares its address with no other. */
+static void places_are_named_as_kallsyms_has_them(void **state)
+{
+	_cleanup_file_ FILE *file = fopen("/proc/kallsyms", "re");
+	struct symbol before = { 0 }, at = { 0 }, next;
+	struct world *w = *state;
+	unsigned int named = 0;
+
+	assert_non_null(file);
+	capture_start(w);
+	while (next_symbol(file, &next) && next.address >= at.address) {
+		if ((at.type == 't' || at.type == 'T') && before.address < at.address &&
+		    at.address + 1 < next.address && random() % 100 == 0) {
+			check_name(w, &at);
+			named++;
+		}
+		before = at;
+		at = next;
+	}
+	if (!at.address)
+		skip(); /* they are hidden */
+	assert_true(named >= 100);
+	weir_capture_free(&w->capture);
+}
+
+static void place_that_is_none_is_a_number(void **state)
+{
+	struct world *w = *state;
+	char name[256];
+
+	capture_start(w);
+	assert_int_equal(weir_capture_name_place(w->capture, 0x1234, name, sizeof(name)), 0);
+	assert_string_equal(name, "0x1234");
+	assert_int_equal(weir_capture_name_place(w->capture, 0x1234, name, 6), -EBADMSG);
+	assert_int_equal(weir_capture_name_place(w->capture, 0x1234, name, 7), 0);
 	weir_capture_free(&w->capture);
 }
 
@@ -153,6 +219,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(syn_to_a_closed_port_names_its_client),
 		cmocka_unit_test(datagrams_are_told_once_and_counted_all),
+		cmocka_unit_test(places_are_named_as_kallsyms_has_them),
+		cmocka_unit_test(place_that_is_none_is_a_number),
 		cmocka_unit_test(connection_that_works_drops_nothing),
 	};
 

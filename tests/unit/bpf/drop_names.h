@@ -17,7 +17,7 @@
 #include "bpf/drop_names.h"
 #include "tests/unit/k8s-meta/scratch.h"
 
-/* BTF and kallsyms made by hand, in a scratch directory. */
+/* BTF made by hand, in a scratch directory. */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
@@ -89,10 +89,9 @@ static inline void write_core(const char *dir)
 
 static inline int try_open(const char *dir, struct weir_drop_names **ret_names)
 {
-	char btf_path[SCRATCH_PATH_MAX], kallsyms_path[SCRATCH_PATH_MAX];
+	char path[SCRATCH_PATH_MAX];
 
-	return weir_drop_names_new_from(scratch_path(btf_path, dir, "vmlinux"),
-					scratch_path(kallsyms_path, dir, "kallsyms"), ret_names);
+	return weir_drop_names_new_from(scratch_path(path, dir, "vmlinux"), NULL, NULL, ret_names);
 }
 
 static inline struct weir_drop_names *open_names(const char *dir)
@@ -122,7 +121,7 @@ static inline struct weir_drop_names *open_kernel(void)
 
 	if (access(KERNEL_BTF, R_OK) < 0)
 		skip();
-	assert_int_equal(weir_drop_names_new(&names), 0);
+	assert_int_equal(weir_drop_names_new(NULL, NULL, &names), 0);
 	return names;
 }
 

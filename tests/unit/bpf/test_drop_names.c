@@ -295,7 +295,7 @@ static void kernel_btf_is_given_back(void **state)
 	assert_int_equal(mallopt(M_MMAP_THRESHOLD, 32 << 20), 1);
 	assert_int_equal(mallopt(M_TRIM_THRESHOLD, 64 << 20), 1);
 	weir_drop_names_free(&names);
-	assert_int_equal(weir_drop_names_new(&names), 0);
+	assert_int_equal(weir_drop_names_new(NULL, NULL, &names), 0);
 	assert_in_range(resident_anon_kb(), 0, before + 200);
 	weir_drop_names_free(&names);
 }
