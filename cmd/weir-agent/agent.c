@@ -300,10 +300,11 @@ static int start_capture(struct agent *agent, struct weir_error *err)
 	r = place_walk_cgroups(agent);
 	if (r < 0)
 		return weir_error_set(err, r, "%s: %s", agent->cgroup_mount, strerror(-r));
-	/* With it the namespaces of --netns: what is found is to be known as it is translated there. */
 	r = links_start(agent, err);
 	if (r < 0)
 		return r;
+	/* What is found is to be known as it is translated there. */
+	namespaces_start(agent->namespaces);
 	nat_finish_dumps(agent);
 	agent->now_ns = weir_time_mono_ns();
 	r = weir_capture_find(agent->capture);
@@ -362,6 +363,8 @@ int agent_start(struct agent *agent, const struct settings *settings, struct wei
 	if (r < 0)
 		return r;
 	r = start_timers(agent);
+	if (r >= 0)
+		r = namespaces_new(agent->loop, &settings->netns, &agent->namespaces);
 	if (r >= 0)
 		r = nat_start(agent);
 	if (r < 0)
@@ -430,6 +433,7 @@ void agent_stop(struct agent *agent)
 	weir_loop_timer_free(&agent->loss_timer);
 	weir_loop_remove_fd(&agent->ring_watch);
 	weir_loop_remove_fd(&agent->manifest_watch);
+	namespaces_free(&agent->namespaces);
 	links_stop(agent);
 	weir_server_free(&agent->server);
 	weir_capture_free(&agent->capture);

@@ -11,6 +11,7 @@
 #include "bpf/drop_names.h"
 #include "cmd/weir-agent/dns.h"
 #include "cmd/weir-agent/links.h"
+#include "cmd/weir-agent/namespaces.h"
 #include "cmd/weir-agent/nat.h"
 #include "cmd/weir-agent/settings.h"
 #include "flow/correlate.h"
@@ -39,6 +40,7 @@ struct agent {
 	struct weir_manifest *manifest;
 	struct weir_history *history;
 	struct weir_server *server;
+	struct namespaces *namespaces;
 	struct agent_links *links;
 	struct dns *dns;
 	struct weir_clock clock;

@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "cmd/weir-agent/agent.h"
-#include "cmd/weir-agent/namespaces.h"
 #include "lib/log.h"
 
 #define RETRY_NS WEIR_NS_PER_SEC
@@ -19,7 +17,6 @@
 
 struct agent_links {
 	struct weir_links *links;
-	struct namespaces *namespaces;
 	struct weir_loop_fd *watch;
 	struct weir_loop_timer *work_timer;  /* set while there is something to attach or detach */
 	struct weir_loop_timer *retry_timer;
@@ -85,19 +82,6 @@ static void on_netns_went(void *ctx, const struct namespace *ns)
 	(void)weir_links_remove_netns(agent->links->links, ns->cookie);
 }
 
-static void on_nat_netns_came(void *ctx, const struct namespace *ns)
-{
-	nat_namespace_came(ctx, ns->path, ns->fd);
-}
-
-static void on_nat_netns_went(void *ctx, const struct namespace *ns)
-{
-	struct stat st;
-
-	if (fstat(ns->fd, &st) == 0)
-		nat_namespace_went(ctx, st.st_dev, st.st_ino);
-}
-
 static void raise_file_limit(void)
 {
 	struct rlimit limit;
@@ -107,31 +91,6 @@ static void raise_file_limit(void)
 	limit.rlim_cur = limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
 	/* Without it there may be too few for many pods, which is told of each link then. */
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static int start_namespaces(struct agent *agent)
-{
-	struct agent_links *al = agent->links;
-	const struct namespaces_user user = {
-		.came = on_netns_came,
-		.went = on_netns_went,
-		.ctx = agent,
-	}, nat = {
-		.came = on_nat_netns_came,
-		.went = on_nat_netns_went,
-		.ctx = agent,
-	};
-	int r = namespaces_new(agent->loop, &agent->settings->netns, &al->namespaces);
-
-	if (r < 0)
-		return r;
-	r = namespaces_add_user(al->namespaces, &user);
-	if (r >= 0)
-		r = namespaces_add_user(al->namespaces, &nat);
-	if (r < 0)
-		return r;
-	namespaces_start(al->namespaces);
-	return 0;
 }
 
 static int start_loop(struct agent *agent)
@@ -152,6 +111,11 @@ static int start_loop(struct agent *agent)
 int links_start(struct agent *agent, struct weir_error *err)
 {
 	const struct settings *settings = agent->settings;
+	const struct namespaces_user user = {
+		.came = on_netns_came,
+		.went = on_netns_went,
+		.ctx = agent,
+	};
 	struct weir_links_opts opts = {
 		.interfaces = settings->interfaces.values,
 		.n_interfaces = settings->interfaces.count,
@@ -179,7 +143,7 @@ int links_start(struct agent *agent, struct weir_error *err)
 	r = start_loop(agent);
 	if (r < 0)
 		return r;
-	return start_namespaces(agent);
+	return namespaces_add_user(agent->namespaces, &user);
 }
 
 void links_stop(struct agent *agent)
@@ -189,7 +153,6 @@ void links_stop(struct agent *agent)
 	agent->links = NULL;
 	if (!al)
 		return;
-	namespaces_free(&al->namespaces);
 	weir_loop_timer_free(&al->work_timer);
 	weir_loop_timer_free(&al->retry_timer);
 	weir_loop_remove_fd(&al->watch);

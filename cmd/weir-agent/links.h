@@ -12,7 +12,7 @@ struct agent_links;
 
 /**
  * links_start() - find them and begin to attach; it goes on in the loop, and when there is nothing
- * more to attach for the first time, agent_become_ready() is called.
+ * more to attach for the first time, agent_become_ready() is called. Before namespaces_start().
  */
 int links_start(struct agent *agent, struct weir_error *err);
 void links_stop(struct agent *agent);

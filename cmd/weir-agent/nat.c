@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cmd/weir-agent/agent.h"
 #include "lib/cleanup.h"
@@ -26,12 +25,9 @@
 struct nat_place {
 	struct nat_place *next;
 	struct agent *agent;
-	dev_t dev;
-	ino_t ino;
 	int fd;               /* leads there while it is not followed; else -1 */
-	uint32_t netns;       /* low 32 bits of its cookie */
+	uint64_t cookie;
 	uint32_t dump;
-	bool is_own;          /* the agent's: it does not go */
 	uint64_t empty_ns;    /* no event was waiting then */
 	uint64_t dumped_ns;
 	struct weir_conntrack_follow *follow;  /* NULL: it has no conntrack yet */
@@ -45,7 +41,7 @@ static void on_entry(void *ctx, enum weir_conntrack_kind kind, bool dumped,
 	struct weir_nat *nat = place->agent->nat;
 	struct weir_conntrack_entry here = *entry;
 
-	here.netns = place->netns;
+	here.netns = (uint32_t)place->cookie;
 	if (kind == WEIR_CONNTRACK_GONE)
 		weir_nat_remove(nat, &here, place->agent->now_ns);
 	else if (dumped)
@@ -65,7 +61,8 @@ static void on_dump_end(void *ctx)
 {
 	struct nat_place *place = ctx;
 
-	weir_nat_dump_end(place->agent->nat, place->netns, place->dump, place->agent->now_ns);
+	weir_nat_dump_end(place->agent->nat, (uint32_t)place->cookie, place->dump,
+			  place->agent->now_ns);
 }
 
 static void read_events(struct nat_place *place)
@@ -136,17 +133,9 @@ static int follow_there(struct nat_place *place)
 		.ctx = place,
 	};
 	_cleanup_(weir_netns_leave) int back = -1;
-	uint64_t cookie;
-	int r;
+	int r = weir_netns_enter(place->fd, &back);
 
-	r = weir_netns_enter(place->fd, &back);
-	if (r < 0)
-		return r;
-	r = weir_netns_cookie(&cookie);
-	if (r < 0)
-		return r;
-	place->netns = (uint32_t)cookie;
-	return weir_conntrack_follow_new(&opts, &place->follow);
+	return r < 0 ? r : weir_conntrack_follow_new(&opts, &place->follow);
 }
 
 static int follow(struct nat_place *place)
@@ -166,15 +155,6 @@ static int follow(struct nat_place *place)
 	}
 	(void)close(TAKE_FD(place->fd));
 	return 0;
-}
-
-static struct nat_place *find_place(const struct agent *agent, dev_t dev, ino_t ino)
-{
-	struct nat_place *place = agent->nat_places;
-
-	while (place && (place->dev != dev || place->ino != ino))
-		place = place->next;
-	return place;
 }
 
 static void count_place(struct agent *agent, const struct nat_place *place)
@@ -201,22 +181,18 @@ static void place_free(struct nat_place **p)
 	free(place);
 }
 
-static int add_place(struct agent *agent, int fd)
+static int add_place(struct agent *agent, const struct namespace *ns)
 {
 	_cleanup_(place_free) struct nat_place *place = calloc(1, sizeof(*place));
-	struct stat st;
 	int r;
 
 	if (!place)
 		return -ENOMEM;
 	place->agent = agent;
-	place->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (place->fd < 0 || fstat(fd, &st) < 0)
+	place->cookie = ns->cookie;
+	place->fd = fcntl(ns->fd, F_DUPFD_CLOEXEC, 0);
+	if (place->fd < 0)
 		return -errno;
-	if (find_place(agent, st.st_dev, st.st_ino))
-		return 0;
-	place->dev = st.st_dev;
-	place->ino = st.st_ino;
 	r = follow(place);
 	/* No conntrack: it may come. */
 	if (r < 0 && r != -ENOENT)
@@ -227,29 +203,47 @@ static int add_place(struct agent *agent, int fd)
 	return 0;
 }
 
-void nat_namespace_came(struct agent *agent, const char *path, int fd)
+static void on_netns_came(void *ctx, const struct namespace *ns)
 {
-	int r = add_place(agent, fd);
+	int r = add_place(ctx, ns);
 
 	if (r < 0)
 		weir_log(WEIR_LOG_WARN, "nat", "cannot follow conntrack", "netns=\"%s\" err=%d",
-			 path, r);
+			 ns->path, r);
 }
 
-void nat_namespace_went(struct agent *agent, dev_t dev, ino_t ino)
+static void on_netns_went(void *ctx, const struct namespace *ns)
 {
-	struct nat_place **link = &agent->nat_places, *place = find_place(agent, dev, ino);
+	struct agent *agent = ctx;
+	struct nat_place **link = &agent->nat_places, *place;
 
-	if (!place || place->is_own)
-		return;
-	while (*link != place)
+	while (*link && (*link)->cookie != ns->cookie)
 		link = &(*link)->next;
+	place = *link;
+	if (!place)
+		return;
 	*link = place->next;
 	/* As if a dump had found nothing. */
-	weir_nat_dump_end(agent->nat, place->netns, weir_nat_dump_begin(agent->nat),
+	weir_nat_dump_end(agent->nat, (uint32_t)place->cookie, weir_nat_dump_begin(agent->nat),
 			  weir_time_mono_ns());
 	count_place(agent, place);
 	place_free(&place);
+}
+
+/* Of which struct namespaces does not tell: it neither comes nor goes. */
+static int follow_own(struct agent *agent)
+{
+	_cleanup_fd_ int fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
+	struct namespace own = { .path = OWN_NAMESPACE, .fd = fd };
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = weir_netns_cookie(&own.cookie);
+	if (r < 0)
+		return r;
+	on_netns_came(agent, &own);
+	return 0;
 }
 
 int nat_start(struct agent *agent)
@@ -259,7 +253,11 @@ int nat_start(struct agent *agent)
 		.keep_ns = agent->settings->idle_timeout_ns + agent->settings->flow_interval_ns +
 			   KEEP_MARGIN_NS,
 	};
-	_cleanup_fd_ int own = -1;
+	const struct namespaces_user user = {
+		.came = on_netns_came,
+		.went = on_netns_went,
+		.ctx = agent,
+	};
 	int r = weir_nat_new(&opts, &agent->nat);
 
 	if (r < 0)
@@ -267,15 +265,9 @@ int nat_start(struct agent *agent)
 	r = weir_loop_timer_new(agent->loop, on_timer, agent, &agent->nat_timer);
 	if (r >= 0)
 		r = weir_loop_timer_new(agent->loop, on_dump_step, agent, &agent->nat_dump_timer);
-	if (r < 0)
-		return r;
-	own = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
-	if (own < 0)
-		return -errno;
-	nat_namespace_came(agent, OWN_NAMESPACE, own);
-	if (agent->nat_places)
-		agent->nat_places->is_own = true;
-	return 0;
+	if (r >= 0)
+		r = namespaces_add_user(agent->namespaces, &user);
+	return r < 0 ? r : follow_own(agent);
 }
 
 void nat_stop(struct agent *agent)

@@ -3,7 +3,6 @@
 #define WEIR_CMD_WEIR_AGENT_NAT_H
 
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "flow/nat.h"
 
@@ -18,20 +17,12 @@ struct nat_stats {
 	uint64_t bad_events;
 };
 
-/** nat_start() - make the table, and follow conntrack of the agent's own network namespace. */
+/**
+ * nat_start() - make the table, and follow conntrack of the agent's own network namespace and, as
+ * they come and go, of those of --netns. Before namespaces_start(). What cannot be followed is logged.
+ */
 int nat_start(struct agent *agent);
 void nat_stop(struct agent *agent);
-
-/**
- * nat_namespace_came() - follow conntrack there, too.
- *
- * @fd: leads to it; borrowed. @path: for the log.
- * One that is followed already is ignored. What cannot be followed is logged.
- */
-void nat_namespace_came(struct agent *agent, const char *path, int fd);
-
-/** nat_namespace_went() - @dev and @ino are of the file that led to it. */
-void nat_namespace_went(struct agent *agent, dev_t dev, ino_t ino);
 
 /** nat_finish_dumps() - for the start: all that is translated is known when it returns. */
 void nat_finish_dumps(struct agent *agent);
