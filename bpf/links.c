@@ -114,7 +114,6 @@ static void tell(struct watched *w, enum weir_link_kind kind)
 	struct weir_link link = {
 		.netns_cookie = w->netns->cookie,
 		.ifindex = w->link.ifindex,
-		.peer_netnsid = w->link.peer_netnsid,
 		.kind = kind ? kind : w->told,
 		.name = w->link.name,
 	};
@@ -179,7 +178,6 @@ static void on_rtnl(void *ctx, enum weir_rtnl_event event, const struct weir_rtn
 	struct netns *netns = ctx;
 	struct watched *w = *slot;
 	enum weir_link_kind want = weir_links_choose(&netns->links->opts, link);
-	int32_t peer_netnsid;
 
 	if (event == WEIR_RTNL_REMOVED) {
 		if (w)
@@ -197,14 +195,11 @@ static void on_rtnl(void *ctx, enum weir_rtnl_event event, const struct weir_rtn
 		netns->links->stats.failures++;
 		return;
 	}
-	peer_netnsid = w->link.peer_netnsid;
 	w->link = *link;
 	w->want = want;
 	look_after(w);
 	if (!is_done(w))
 		enqueue(w);
-	else if (w->told && peer_netnsid != link->peer_netnsid)
-		tell(w, w->told);
 }
 
 static const char *why_not(enum weir_tc_hook hook, int error)

@@ -43,7 +43,6 @@ struct weir_link_programs {
 struct weir_link {
 	uint64_t netns_cookie;  /* of the namespace the link is in */
 	uint32_t ifindex;       /* there */
-	int32_t peer_netnsid;   /* that namespace's number for where the other end is; -1: the same */
 	enum weir_link_kind kind;
 	const char *name;
 };

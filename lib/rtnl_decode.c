@@ -33,7 +33,7 @@ static int get_string(const struct nlattr *attr, char *text, size_t size)
 	return len < size ? 0 : -ENAMETOOLONG;
 }
 
-static int get_u32(const struct nlattr *attr, void *ret_number)
+static int get_u32(const struct nlattr *attr, uint32_t *ret_number)
 {
 	if (mnl_attr_get_payload_len(attr) != sizeof(uint32_t))
 		return -EBADMSG;
@@ -62,8 +62,6 @@ static int get_link_attr(const struct nlattr *attr, struct weir_rtnl_link *link)
 	switch (mnl_attr_get_type(attr)) {
 	case IFLA_IFNAME:
 		return get_string(attr, link->name, sizeof(link->name)) < 0 ? -EBADMSG : 0;
-	case IFLA_LINK_NETNSID:
-		return get_u32(attr, &link->peer_netnsid);
 	case IFLA_LINKINFO:
 		return get_kind(attr, link->kind);
 	}
@@ -72,7 +70,7 @@ static int get_link_attr(const struct nlattr *attr, struct weir_rtnl_link *link)
 
 int weir_rtnl_decode_link(const struct nlmsghdr *nlh, struct weir_rtnl_link *ret_link)
 {
-	struct weir_rtnl_link link = { .peer_netnsid = -1 };
+	struct weir_rtnl_link link = { 0 };
 	const struct nlattr *attr;
 	struct ifinfomsg info;
 	int r;

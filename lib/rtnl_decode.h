@@ -20,8 +20,6 @@
 struct weir_rtnl_link {
 	uint32_t ifindex;
 	uint32_t flags;                  /* IFF_UP, … */
-	int32_t peer_netnsid;            /* the other end's namespace as seen from here; -1: this one,
-					  * or there is no other end */
 	char name[IF_NAMESIZE];          /* any bytes but '/', blanks and NUL */
 	char kind[WEIR_RTNL_KIND_MAX];   /* "veth", "bridge", …; "" for hardware */
 	bool default_route;              /* one of table main leaves by it */

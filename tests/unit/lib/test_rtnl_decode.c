@@ -76,13 +76,12 @@ static void link_all_members_are_read(void **state)
 	assert_int_equal(decode_link(good_link(&message), &link), 0);
 	assert_int_equal(link.ifindex, 7);
 	assert_int_equal(link.flags, IFF_UP);
-	assert_int_equal(link.peer_netnsid, 3);
 	assert_string_equal(link.name, "veth12345678abc");
 	assert_string_equal(link.kind, "veth");
 	assert_false(link.default_route || link.default_route_elsewhere);
 }
 
-static void link_hardware_has_neither_kind_nor_peer(void **state)
+static void link_hardware_has_no_kind(void **state)
 {
 	struct weir_rtnl_link link;
 	struct message message;
@@ -91,7 +90,6 @@ static void link_hardware_has_neither_kind_nor_peer(void **state)
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, "eth0");
 	assert_int_equal(decode_link(nlh, &link), 0);
 	assert_string_equal(link.kind, "");
-	assert_int_equal(link.peer_netnsid, -1);
 }
 
 static void link_word_of_a_bridge_about_its_port_is_another_matter(void **state)
@@ -168,9 +166,6 @@ static void link_bad_messages_are_refused(void **state)
 	assert_int_equal(decode_link(nlh, &link), -EBADMSG);
 	nlh = good_link(&message);
 	((struct nlattr *)mnl_attr_get_payload(attr_of(&message, IFLA_LINKINFO)))->nla_len = 40;
-	assert_int_equal(decode_link(nlh, &link), -EBADMSG);
-	nlh = good_link(&message);
-	attr_of(&message, IFLA_LINK_NETNSID)->nla_len = 5;
 	assert_int_equal(decode_link(nlh, &link), -EBADMSG);
 	nlh = begin_link(&message, AF_UNSPEC, 2);
 	assert_int_equal(decode_link(nlh, &link), -EBADMSG); /* no name */
@@ -324,7 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_all_members_are_read),
-		cmocka_unit_test(link_hardware_has_neither_kind_nor_peer),
+		cmocka_unit_test(link_hardware_has_no_kind),
 		cmocka_unit_test(link_word_of_a_bridge_about_its_port_is_another_matter),
 		cmocka_unit_test(link_long_kind_is_unknown),
 		cmocka_unit_test(link_each_truncation_is_refused_or_harmless),
