@@ -101,7 +101,7 @@ static void put_into(struct weir_correlate *corr, uint32_t index, enum weir_corr
 	weir_table_append(&corr->table, &corr->lists[list], index);
 }
 
-static void drop(struct weir_correlate *corr, uint32_t index, uint64_t hash)
+void weir_correlate_forget(struct weir_correlate *corr, uint32_t index, uint64_t hash)
 {
 	if (conn_at(corr, index)->dropped)
 		weir_correlate_disown_drop(corr, conn_at(corr, index));
@@ -173,7 +173,7 @@ static void finish(struct weir_correlate *corr, uint32_t index, uint64_t time_ns
 					    weir_connection_end_hash(conn, &corr->facts, side),
 					    conn->end[side].cookie, now_ns);
 	}
-	drop(corr, index, hash);
+	weir_correlate_forget(corr, index, hash);
 }
 
 static void emit_due(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
@@ -205,96 +205,8 @@ static bool evict(struct weir_correlate *corr, uint64_t now_ns)
 	}
 	if (conn->pending)
 		emit_live(corr, index, now_ns);
-	drop(corr, index, weir_connection_hash(conn, &corr->facts));
+	weir_correlate_forget(corr, index, weir_connection_hash(conn, &corr->facts));
 	return true;
-}
-
-/* @from has only its server's end and no record yet: it becomes @to's other end. */
-static void merge(struct weir_correlate *corr, struct weir_place *to, struct weir_place *from)
-{
-	struct weir_connection *conn = to->conn, *other = from->conn;
-	int server = !from->side, vacant = !to->side;
-	uint64_t hash = weir_connection_hash(other, &corr->facts);
-
-	conn->end[vacant] = other->end[server];
-	conn->known |= BIT(vacant);
-	if (other->seen & BIT(server))
-		conn->seen |= BIT(vacant);
-	if (other->closed & BIT(server)) {
-		conn->closed |= BIT(vacant);
-		conn->reason[vacant] = other->reason[server];
-	}
-	conn->arrived |= other->arrived;
-	conn->pending += other->pending;
-	conn->dirty = 1;
-	if (other->last_ns > conn->last_ns)
-		conn->last_ns = other->last_ns;
-	corr->stats.joined++;
-	if (other->dropped)
-		weir_correlate_pass_drop(corr, other, conn);
-	other->end[server].facts = 0;
-	drop(corr, from->index, hash);
-}
-
-/*
- * A UDP client's end whose backend was not known when it was first seen is found by the address
- * it sends to, and moved to where the backend's end will look for it.
- */
-static struct weir_place follow_backend(struct weir_correlate *corr, const struct weir_key *key,
-					const struct weir_flow_input *in,
-					struct weir_place joinable)
-{
-	struct weir_key before;
-	struct weir_place old;
-	uint64_t hash;
-	int r;
-
-	weir_key_init(&before, in, false);
-	old = weir_correlate_find(corr, &before, in);
-	if (!weir_place_is_end(&old, in) && (corr->translates || corr->nat))
-		old = weir_correlate_find_translated(corr, &before, in);
-	if (!weir_place_is_end(&old, in))
-		return joinable;
-	if (old.conn->known == BOTH || weir_connection_closing(old.conn))
-		return old;
-	hash = weir_connection_hash(old.conn, &corr->facts);
-	r = weir_connection_set_addr(old.conn, &corr->facts, !old.side, key->peer, key->peer_port);
-	if (r < 0)
-		return old;
-	old.conn->translated = 0;
-	weir_table_move(&corr->table, hash, key->hash, old.index);
-	old.conn->dirty = 1;
-	if (joinable.conn && !joinable.conn->emitted && joinable.conn->known != BOTH &&
-	    joinable.conn->pending < WEIR_CONNECTION_PENDING_MAX - old.conn->pending)
-		merge(corr, &old, &joinable);
-	return old;
-}
-
-static struct weir_place locate_exchange(struct weir_correlate *corr, const struct weir_key *key,
-					 const struct weir_flow_input *in)
-{
-	struct weir_place place = weir_correlate_find(corr, key, in), translated;
-
-	if (weir_place_is_end(&place, in))
-		return place;
-	if (weir_key_has_backend(in))
-		return follow_backend(corr, key, in, place);
-	if ((!corr->translates && !corr->nat) || in->role == WEIR_ROLE_UNKNOWN)
-		return place;
-	translated = weir_correlate_find_translated(corr, key, in);
-	if (!place.conn && !translated.conn && weir_correlate_has_nat(corr))
-		return weir_correlate_find_natted(corr, key, in);
-	if (!place.conn || weir_place_is_end(&translated, in))
-		return translated;
-	return place;
-}
-
-static struct weir_place locate(struct weir_correlate *corr, const struct weir_key *key,
-				const struct weir_flow_input *in)
-{
-	if (key->kind == WEIR_KEY_TUPLE)
-		return locate_exchange(corr, key, in);
-	return weir_correlate_find(corr, key, in);
 }
 
 static bool absorb(struct weir_correlate *corr, const struct weir_key *key,
@@ -496,13 +408,13 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
 	if (weir_correlate_has_nat(corr))
 		in = weir_correlate_learn_sent(corr, in, &copy);
 	weir_key_init(&key, in, true);
-	place = locate(corr, &key, in);
+	place = weir_correlate_locate(corr, &key, in);
 	/* The same two sockets again: the exchange before is over, whatever it waited for. */
 	if (key.kind == WEIR_KEY_TUPLE && in->kind == WEIR_INPUT_OPEN &&
 	    weir_place_is_end(&place, in) && (place.conn->closed & BIT(place.side)) &&
 	    weir_connection_closing(place.conn)) {
 		finish(corr, place.index, place.conn->last_ns, now_ns);
-		place = locate(corr, &key, in);
+		place = weir_correlate_locate(corr, &key, in);
 	}
 	if (!place.conn && absorb(corr, &key, in, now_ns))
 		return count_absorbed(corr);

@@ -92,12 +92,15 @@ struct weir_place weir_correlate_find(const struct weir_correlate *corr, const s
 				      const struct weir_flow_input *in);
 
 /**
- * weir_correlate_find_translated() - the same among the exchanges whose destination the network
- * translates; nothing when two fit equally well.
+ * weir_correlate_locate() - the connection and side that @in is of, or joins: by @key, by what its
+ * client asked for, or by what the network translates. It may move one in the table, or make one of
+ * two, on the way.
  */
-struct weir_place weir_correlate_find_translated(const struct weir_correlate *corr,
-						 const struct weir_key *key,
-						 const struct weir_flow_input *in);
+struct weir_place weir_correlate_locate(struct weir_correlate *corr, const struct weir_key *key,
+					const struct weir_flow_input *in);
+
+/** weir_correlate_forget() - take a connection out of the table, and tell nothing; @hash finds it. */
+void weir_correlate_forget(struct weir_correlate *corr, uint32_t index, uint64_t hash);
 
 /** weir_correlate_has_nat() - the network translates something, by conntrack's account. */
 static inline bool weir_correlate_has_nat(const struct weir_correlate *corr)
