@@ -1,109 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* UDP exchanges with a Service, whose packets are translated after they have left the socket. */
-#include "tests/unit/flow/fixture.h"
-
-#define C WEIR_ROLE_CLIENT
-#define S WEIR_ROLE_SERVER
-#define OPEN WEIR_INPUT_OPEN
-#define UPDATE WEIR_INPUT_UPDATE
-#define CLOSE WEIR_INPUT_CLOSE
-
-#define DNS_PORT 53
-#define BACKENDS 2
-
-/*
- * 10.96.0.N, N in 10..12, are Services, all port 53. 10.0.0.2 and 10.0.0.3 port 5353 serve the
- * first two; the third has none.
- */
-static bool translates(void *ctx, const struct weir_addr *asked, uint16_t asked_port,
-		       const struct weir_addr *backend, uint16_t backend_port, uint8_t protocol,
-		       uint64_t when_ns)
-{
-	assert_int_equal(protocol, IPPROTO_UDP);
-	assert_true(when_ns >= WEIRT_T0);
-	assert_non_null(ctx);
-	if (asked->bytes[13] != 96 || asked_port != DNS_PORT)
-		return false;
-	if (!backend)
-		return true;
-	return asked->bytes[15] < 12 && backend_port == 5353 && backend->bytes[13] == 0 &&
-	       (backend->bytes[15] == 2 || backend->bytes[15] == 3);
-}
-
-static void init(struct weirt_bench *bench, size_t max_connections)
-{
-	struct weir_correlate_opts opts = {
-		.max_connections = max_connections,
-		.sink = weirt_keep,
-		.translates = translates,
-		.ctx = bench,
-	};
-
-	memset(bench, 0, sizeof(*bench));
-	bench->now = WEIRT_T0;
-	assert_int_equal(weir_correlate_new(&opts, &bench->corr), 0);
-}
-
-/* The end of 10.0.0.1:40000 that asks Service 10.96.0.@service. */
-static struct weir_flow_input client(const struct weirt_bench *bench, uint8_t service,
-				     enum weir_input_kind kind, uint64_t tx, uint64_t rx)
-{
-	struct weir_flow_input in = weirt_udp(C, kind, bench->now);
-
-	in.remote = in.asked = weirt_addr(10, 96, 0, service);
-	in.remote_port = in.asked_port = DNS_PORT;
-	if (kind == OPEN)
-		in.opened_ns = bench->now;
-	weirt_counts(&in, tx, rx);
-	return in;
-}
-
-/* The end of 10.0.0.@backend:5353 that hears of it. */
-static struct weir_flow_input server(const struct weirt_bench *bench, uint8_t backend,
-				     enum weir_input_kind kind, uint64_t tx, uint64_t rx)
-{
-	struct weir_flow_input in = weirt_udp(S, kind, bench->now);
-
-	in.local = weirt_addr(10, 0, 0, backend);
-	in.local_port = 5353;
-	in.end.cookie = 70 + (uint64_t)backend;
-	if (kind == OPEN)
-		in.opened_ns = bench->now;
-	weirt_counts(&in, tx, rx);
-	return in;
-}
-
-static void put_client(struct weirt_bench *bench, enum weir_input_kind kind, uint64_t tx,
-		       uint64_t rx)
-{
-	struct weir_flow_input in = client(bench, 10, kind, tx, rx);
-
-	weirt_put(bench, &in);
-}
-
-static void put_server(struct weirt_bench *bench, uint8_t backend, enum weir_input_kind kind,
-		       uint64_t tx, uint64_t rx)
-{
-	struct weir_flow_input in = server(bench, backend, kind, tx, rx);
-
-	weirt_put(bench, &in);
-}
-
-static void check_flow(const struct weir_flow *flow, uint8_t service, uint8_t backend,
-		       uint64_t server_cookie)
-{
-	struct weir_addr asked = weirt_addr(10, 96, 0, service);
-	struct weir_addr destination = weirt_addr(10, 0, 0, backend);
-
-	assert_true(weir_addr_eq(&flow->asked_addr, &asked));
-	assert_int_equal(flow->asked_port, DNS_PORT);
-	if (!backend)
-		destination = asked;
-	assert_true(weir_addr_eq(&flow->destination_addr, &destination));
-	assert_int_equal(flow->destination_port, backend ? 5353 : DNS_PORT);
-	assert_int_equal(flow->destination.cookie, server_cookie);
-	assert_int_equal(flow->direction, WEIR_DIRECTION_EGRESS);
-}
+#include "tests/unit/flow/translated.h"
 
 static void ends_join_through_the_translation(void **state)
 {
@@ -319,114 +216,6 @@ static void server_first_makes_two_records_of_each_state(void **state)
 	weirt_bench_done(&bench);
 }
 
-/* The server's end of the first exchange lives on, so it does not begin anew. */
-static void port_used_again_is_known_to_go_to_the_same_backend(void **state)
-{
-	static const struct {
-		const char *name;
-		uint64_t after_ms;
-		uint8_t want;
-	} cases[] = {
-		{ "while the first is held", 10, 2 },
-		{ "after it", 5000, 2 },
-		{ "just within the time", 29990, 2 },
-		{ "too late", 30010, 0 },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct weirt_bench bench;
-		struct weir_flow_input in;
-
-		print_message("# %s\n", cases[i].name);
-		init(&bench, 0);
-		put_client(&bench, OPEN, 30, 0);
-		put_server(&bench, 2, OPEN, 0, 30);
-		put_client(&bench, CLOSE, 30, 40);
-		weirt_wait(&bench, WEIRT_MS(cases[i].after_ms));
-		for (int kind = OPEN; kind <= CLOSE; kind += CLOSE - OPEN) {
-			in = client(&bench, 10, kind, 7, 8);
-			in.opened_ns = bench.now;
-			in.end.cookie = 171;
-			weirt_put(&bench, &in);
-		}
-		weirt_settle(&bench);
-		put_server(&bench, 2, UPDATE, 48, 37);
-		put_server(&bench, 2, CLOSE, 48, 37);
-		weirt_settle(&bench);
-		assert_string_equal(weirt_states(&bench), "CC");
-		check_flow(&bench.flows[0], 10, 2, 72);
-		check_flow(&bench.flows[1], 10, cases[i].want, 0);
-		assert_int_equal(bench.flows[1].source.cookie, 171);
-		assert_int_equal(bench.flows[1].bytes_sent, 7);
-		assert_int_equal(bench.flows[1].bytes_received, 8);
-		assert_int_equal(bench.flows[1].verdict, WEIR_VERDICT_FORWARDED);
-		assert_true(bench.flows[0].id != bench.flows[1].id);
-		assert_int_equal(weirt_stats(&bench).live, 0);
-		weirt_bench_done(&bench);
-	}
-}
-
-static void port_used_again_believes_the_backend_that_answers(void **state)
-{
-	struct weirt_bench bench;
-	struct weir_flow_input in;
-
-	init(&bench, 0);
-	put_client(&bench, OPEN, 30, 0);
-	put_server(&bench, 2, OPEN, 0, 30);
-	put_client(&bench, CLOSE, 30, 40);
-	weirt_wait(&bench, WEIRT_MS(100));
-	in = client(&bench, 10, OPEN, 7, 0);
-	in.end.cookie = 171;
-	weirt_put(&bench, &in);
-	put_server(&bench, 3, OPEN, 0, 7);
-	weirt_settle(&bench);
-	assert_string_equal(weirt_states(&bench), "CO");
-	check_flow(weirt_last(&bench), 10, 3, 73);
-	weirt_bench_done(&bench);
-}
-
-static void servers_end_that_lives_on_takes_part_in_the_new_exchange(void **state)
-{
-	struct weirt_bench bench;
-	struct weir_flow_input in;
-
-	init(&bench, 0);
-	put_client(&bench, OPEN, 30, 0);
-	put_server(&bench, 2, OPEN, 0, 30);
-	put_client(&bench, CLOSE, 30, 40);
-	weirt_wait(&bench, WEIRT_MS(100));
-	in = client(&bench, 10, OPEN, 7, 0);
-	in.end.cookie = 171;
-	weirt_put(&bench, &in);
-	put_server(&bench, 2, UPDATE, 40, 37);
-	weirt_settle(&bench);
-	assert_string_equal(weirt_states(&bench), "CO");
-	check_flow(weirt_last(&bench), 10, 2, 72);
-	/* Its totals are of both exchanges. */
-	assert_int_equal(weirt_last(&bench)->bytes_sent, 7);
-	assert_int_equal(weirt_last(&bench)->verdict, WEIR_VERDICT_UNKNOWN);
-	weirt_bench_done(&bench);
-}
-
-static void same_socket_after_idle_is_a_new_exchange(void **state)
-{
-	struct weirt_bench bench;
-
-	init(&bench, 0);
-	put_client(&bench, OPEN, 30, 0);
-	put_server(&bench, 2, OPEN, 0, 30);
-	put_client(&bench, CLOSE, 30, 0);
-	bench.now += WEIRT_MS(5);
-	put_client(&bench, OPEN, 7, 0);
-	assert_string_equal(weirt_states(&bench), "C");
-	weirt_settle(&bench);
-	assert_string_equal(weirt_states(&bench), "CO");
-	check_flow(weirt_last(&bench), 10, 2, 0);
-	assert_true(bench.flows[0].id != bench.flows[1].id);
-	weirt_bench_done(&bench);
-}
-
 /* A node's DNS cache has the Service's own address. */
 static void server_at_the_services_own_address_joins(void **state)
 {
@@ -552,71 +341,6 @@ static void resync_closes_a_joined_exchange_once(void **state)
 	weirt_bench_done(&bench);
 }
 
-/* One after another over few ports, with backends that live on. */
-static void many_exchanges_over_few_ports_are_closed_once_each(void **state)
-{
-	uint64_t closed = 0, random = 7;
-	struct weirt_bench bench;
-
-	init(&bench, 64);
-	for (uint32_t n = 0; n < 20000; n++) {
-		struct weir_flow_input in = client(&bench, 10, OPEN, 1 + n, 0);
-		uint16_t port = (uint16_t)(50000 + n % 50);
-		uint8_t backend = 2 + n % 50 % BACKENDS;
-
-		in.end.cookie = 1000 + n;
-		in.local_port = port;
-		weirt_put(&bench, &in);
-		if (n < 50) {
-			struct weir_flow_input other = server(&bench, backend, OPEN, 0, 1 + n);
-
-			other.remote_port = port;
-			weirt_put(&bench, &other);
-		}
-		in.kind = CLOSE;
-		weirt_put(&bench, &in);
-		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
-		weirt_wait(&bench, (random >> 33) % WEIRT_MS(5));
-		for (size_t i = 0; i < bench.count; i++, closed++) {
-			const struct weir_flow *flow = &bench.flows[i];
-			uint8_t want = 2 + (flow->source_port - 50000) % BACKENDS;
-
-			assert_int_equal(flow->state, WEIR_STATE_CLOSED);
-			assert_int_equal(flow->destination_addr.bytes[15], want);
-			assert_int_equal(flow->destination_port, 5353);
-		}
-		bench.count = 0;
-	}
-	weirt_settle(&bench);
-	assert_true(closed + bench.count == 20000);
-	assert_int_equal(weirt_stats(&bench).live, 0);
-	weirt_bench_done(&bench);
-}
-
-static void translations_remembered_are_bounded(void **state)
-{
-	struct weirt_bench bench;
-	uint64_t bound = 0;
-
-	init(&bench, 4);
-	for (uint16_t n = 0; n < 1000; n++) {
-		struct weir_flow_input in = client(&bench, 10, OPEN, 1, 0);
-
-		in.local_port = 50000 + n;
-		in.end.cookie = 1000 + n;
-		weirt_put(&bench, &in);
-		in = server(&bench, 2, OPEN, 0, 1);
-		in.remote_port = 50000 + n;
-		weirt_put(&bench, &in);
-		bench.count = 0;
-		if (n == 10)
-			bound = weirt_stats(&bench).memory_bytes;
-	}
-	assert_true(weirt_stats(&bench).memory_bytes == bound);
-	assert_int_equal(weirt_stats(&bench).joined, 1000);
-	weirt_bench_done(&bench);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -628,17 +352,11 @@ int main(void)
 		cmocka_unit_test(end_that_fits_two_joins_neither),
 		cmocka_unit_test(end_that_is_no_backend_stays_apart),
 		cmocka_unit_test(server_first_makes_two_records_of_each_state),
-		cmocka_unit_test(port_used_again_is_known_to_go_to_the_same_backend),
-		cmocka_unit_test(port_used_again_believes_the_backend_that_answers),
-		cmocka_unit_test(servers_end_that_lives_on_takes_part_in_the_new_exchange),
-		cmocka_unit_test(same_socket_after_idle_is_a_new_exchange),
 		cmocka_unit_test(server_at_the_services_own_address_joins),
 		cmocka_unit_test(client_that_asks_no_service_joins_by_its_addresses),
 		cmocka_unit_test(backend_told_by_the_client_goes_before),
 		cmocka_unit_test(evicted_exchange_is_made_and_joined_anew),
 		cmocka_unit_test(resync_closes_a_joined_exchange_once),
-		cmocka_unit_test(many_exchanges_over_few_ports_are_closed_once_each),
-		cmocka_unit_test(translations_remembered_are_bounded),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
