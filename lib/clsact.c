@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #include "lib/cleanup.h"
+#include "lib/netlink.h"
 
 #define PRIORITY_MAX 8
 /* Filters of one handle that are removed from one hook: one for each priority is what there can be. */
@@ -24,47 +25,27 @@ struct message {
 	_Alignas(struct nlmsghdr) char bytes[MESSAGE_BYTES];
 };
 
-static void close_socket(struct mnl_socket **socket)
-{
-	if (*socket)
-		(void)mnl_socket_close(*socket);
-}
-
-static int open_socket(struct mnl_socket **ret_socket)
-{
-	/* The kernel answers before sendto() returns; this is for a day on which it does not. */
-	struct timeval patience = { .tv_sec = 1 };
-	_cleanup_(close_socket) struct mnl_socket *socket = NULL;
-
-	socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &patience,
-		       sizeof(patience)) < 0)
-		return -errno;
-	*ret_socket = TAKE_PTR(socket);
-	return 0;
-}
-
 /* Send, and have the answers looked at until the last: 0 or -errno. */
 static int ask(const struct nlmsghdr *nlh, mnl_cb_t fn, void *ctx)
 {
-	_cleanup_(close_socket) struct mnl_socket *socket = NULL;
+	/* The kernel answers before send() returns; this is for a day on which it does not. */
+	const struct timeval patience = { .tv_sec = 1 };
 	_Alignas(struct nlmsghdr) char answer[ANSWER_BYTES];
-	unsigned int portid;
+	_cleanup_fd_ int fd = -1;
+	uint32_t port = 0;
 	ssize_t n;
-	int r = open_socket(&socket);
+	int r = weir_netlink_open(NETLINK_ROUTE, 0, &fd, &port);
 
 	if (r < 0)
 		return r;
-	if (mnl_socket_sendto(socket, nlh, nlh->nlmsg_len) < 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    send(fd, nlh, nlh->nlmsg_len, 0) < 0)
 		return -errno;
-	portid = mnl_socket_get_portid(socket);
 	do {
-		n = mnl_socket_recvfrom(socket, answer, sizeof(answer));
+		n = weir_netlink_receive(fd, answer, sizeof(answer));
 		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(answer, (size_t)n, nlh->nlmsg_seq, portid, fn, ctx);
+			return (int)n;
+		r = mnl_cb_run(answer, (size_t)n, nlh->nlmsg_seq, port, fn, ctx);
 	} while (r > MNL_CB_STOP);
 	return r < 0 ? -errno : 0;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/netlink.h"
 
 /* Of every kernel that has conntrack, in every network namespace. */
 #define CONNTRACK_IS_HERE "/proc/sys/net/netfilter/nf_conntrack_max"
@@ -41,20 +42,6 @@ struct weir_conntrack_follow {
 	struct weir_conntrack_follow_stats stats;
 };
 
-static int open_netlink(int *ret_fd)
-{
-	static const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
-	_cleanup_fd_ int fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0)
-		return -errno;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
 /*
  * Status says what an entry does, and the kernel looks for it by itself. The offset is that of the
  * first attribute; A becomes that of CTA_STATUS, or 0.
@@ -78,24 +65,13 @@ static int filter_events(int fd)
 											   : 0;
 }
 
-static int join_groups(int fd)
-{
-	static const int groups[] = { NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY };
-
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
-			       sizeof(groups[i])) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 static int open_events(size_t buffer_bytes, int *ret_fd)
 {
+	static const int groups[] = { NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY };
 	_cleanup_fd_ int fd = -1;
 	/* The kernel doubles it. */
 	int bytes = buffer_bytes / 2 < INT32_MAX ? (int)(buffer_bytes / 2) : INT32_MAX;
-	int r = open_netlink(&fd);
+	int r = weir_netlink_open(NETLINK_NETFILTER, SOCK_NONBLOCK, &fd, NULL);
 
 	if (r < 0)
 		return r;
@@ -103,7 +79,7 @@ static int open_events(size_t buffer_bytes, int *ret_fd)
 		return -errno;
 	r = filter_events(fd);
 	if (r >= 0)
-		r = join_groups(fd);
+		r = weir_netlink_join(fd, groups, sizeof(groups) / sizeof(groups[0]));
 	if (r < 0)
 		return r;
 	*ret_fd = TAKE_FD(fd);
@@ -126,7 +102,7 @@ int weir_conntrack_follow_new(const struct weir_conntrack_follow_opts *opts,
 	/* Events first: what is made while the dump goes on is in either. */
 	r = open_events(opts->buffer_bytes, &follow->events_fd);
 	if (r >= 0)
-		r = open_netlink(&follow->dump_fd);
+		r = weir_netlink_open(NETLINK_NETFILTER, SOCK_NONBLOCK, &follow->dump_fd, NULL);
 	if (r < 0)
 		return r;
 	follow->dump_wanted = true;
@@ -286,26 +262,20 @@ static void take_dump(struct weir_conntrack_follow *follow, const void *bytes, i
 bool weir_conntrack_follow_step(struct weir_conntrack_follow *follow)
 {
 	_Alignas(struct nlmsghdr) char bytes[DUMP_BYTES];
-	struct sockaddr_nl from = { 0 };
-	struct iovec part = { bytes, sizeof(bytes) };
-	struct msghdr message = {
-		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1
-	};
 	ssize_t n;
 
 	if (!follow->dumping && (!follow->dump_wanted || !begin_dump(follow)))
 		return false;
-	n = recvmsg(follow->dump_fd, &message, MSG_DONTWAIT);
-	if (n < 0 && errno == EINTR)
+	n = weir_netlink_receive(follow->dump_fd, bytes, sizeof(bytes));
+	if (n == -EINTR || n == -EBADMSG)
 		return true;
 	/* The answers are made while they are fetched: none means that there will be none. */
-	if (n < 0 || (message.msg_flags & MSG_TRUNC)) {
+	if (n < 0) {
 		follow->dumping = false;
 		follow->stats.bad++;
 		return false;
 	}
-	if (!from.nl_pid)
-		take_dump(follow, bytes, (int)n);
+	take_dump(follow, bytes, (int)n);
 	return follow->dumping;
 }
 

@@ -12,12 +12,12 @@
 
 #include "lib/cleanup.h"
 #include "lib/map.h"
+#include "lib/netlink.h"
 
 /* The kernel makes no datagram of a dump larger than this. */
 #define BUFFER_BYTES 32768
 /* What is told while this process does something else waits here: some thousand links. */
 #define SOCKET_BYTES (2 << 20)
-#define GROUPS (RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
 
 /* What is being dumped. Routes follow links: each is looked up by its link. */
 enum stage {
@@ -39,7 +39,8 @@ struct entry {
 
 struct weir_rtnl {
 	struct weir_rtnl_opts opts;
-	struct mnl_socket *socket;
+	int fd;
+	uint32_t port;       /* of the socket: who asked, in answers */
 	struct weir_map by_ifindex;
 	LIST_HEAD(entries, entry) entries;
 	struct weir_rtnl_stats stats;
@@ -180,7 +181,7 @@ static int ask(struct weir_rtnl *rtnl, enum stage stage)
 		route = mnl_nlmsg_put_extra_header(nlh, sizeof(*route));
 		route->rtm_family = stage == STAGE_ROUTES4 ? AF_INET : AF_INET6;
 	}
-	if (mnl_socket_sendto(rtnl->socket, nlh, nlh->nlmsg_len) < 0)
+	if (send(rtnl->fd, nlh, nlh->nlmsg_len, 0) < 0)
 		return -errno;
 	rtnl->stage = stage;
 	rtnl->interrupted = false;
@@ -290,7 +291,7 @@ static void on_message(struct weir_rtnl *rtnl, const struct nlmsghdr *nlh)
 {
 	/* The kernel puts in who asked for the change: us, with this number, only for the dump. */
 	bool of_dump = rtnl->stage != STAGE_NONE && nlh->nlmsg_seq == rtnl->seq &&
-		       nlh->nlmsg_pid == mnl_socket_get_portid(rtnl->socket);
+		       nlh->nlmsg_pid == rtnl->port;
 
 	rtnl->stats.messages++;
 	if (of_dump && nlh->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -348,33 +349,27 @@ static void want_all(struct weir_rtnl *rtnl)
 /* One datagram; 0 when there is none, 1, or -errno. */
 static int receive(struct weir_rtnl *rtnl)
 {
-	struct iovec iov = { .iov_base = rtnl->buffer, .iov_len = sizeof(rtnl->buffer) };
-	struct sockaddr_nl from = { 0 };
-	struct msghdr msg = {
-		.msg_name = &from,
-		.msg_namelen = sizeof(from),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-	};
-	ssize_t n = recvmsg(mnl_socket_get_fd(rtnl->socket), &msg, MSG_DONTWAIT);
+	ssize_t n = weir_netlink_receive(rtnl->fd, rtnl->buffer, sizeof(rtnl->buffer));
 
-	if (n < 0 && errno == ENOBUFS) {
+	switch (n) {
+	case -EAGAIN:
+		return 0;
+	case -EINTR:
+		return 1;
+	case -ENOBUFS:
 		rtnl->stats.overruns++;
 		want_all(rtnl);
 		return 1;
-	}
-	if (n < 0)
-		return errno == EAGAIN ? 0 : errno == EINTR ? 1 : -errno;
-	/* Whoever rules the namespace can send to this socket, too. */
-	if (from.nl_pid != 0) {
-		rtnl->stats.bad_messages++;
-		return 1;
-	}
-	if (msg.msg_flags & MSG_TRUNC) {
+	case -EMSGSIZE:
 		rtnl->stats.bad_messages++;
 		want_all(rtnl);
 		return 1;
+	case -EBADMSG:
+		rtnl->stats.bad_messages++;
+		return 1;
 	}
+	if (n < 0)
+		return (int)n;
 	weir_rtnl_feed(rtnl, rtnl->buffer, (size_t)n);
 	return 1;
 }
@@ -420,18 +415,16 @@ int weir_rtnl_dispatch(struct weir_rtnl *rtnl, size_t max)
 
 static int open_socket(struct weir_rtnl *rtnl)
 {
-	int bytes = SOCKET_BYTES, fd;
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
+	int bytes = SOCKET_BYTES;
+	int r = weir_netlink_open(NETLINK_ROUTE, SOCK_NONBLOCK, &rtnl->fd, &rtnl->port);
 
-	rtnl->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!rtnl->socket)
-		return -errno;
-	fd = mnl_socket_get_fd(rtnl->socket);
+	if (r < 0)
+		return r;
 	/* Best effort: with less room there are more dumps. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	if (mnl_socket_bind(rtnl->socket, GROUPS, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return 0;
+	if (setsockopt(rtnl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(rtnl->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	return weir_netlink_join(rtnl->fd, groups, sizeof(groups) / sizeof(groups[0]));
 }
 
 int weir_rtnl_new(const struct weir_rtnl_opts *opts, struct weir_rtnl **ret_rtnl)
@@ -442,6 +435,7 @@ int weir_rtnl_new(const struct weir_rtnl_opts *opts, struct weir_rtnl **ret_rtnl
 	if (!rtnl)
 		return -ENOMEM;
 	rtnl->opts = *opts;
+	rtnl->fd = -1;
 	LIST_INIT(&rtnl->entries);
 	weir_map_init(&rtnl->by_ifindex);
 	r = open_socket(rtnl);
@@ -466,14 +460,13 @@ void weir_rtnl_free(struct weir_rtnl **p)
 		free(entry);
 	}
 	weir_map_done(&rtnl->by_ifindex);
-	if (rtnl->socket)
-		(void)mnl_socket_close(rtnl->socket);
+	weir_cleanup_fd(&rtnl->fd);
 	free(rtnl);
 }
 
 int weir_rtnl_fd(const struct weir_rtnl *rtnl)
 {
-	return mnl_socket_get_fd(rtnl->socket);
+	return rtnl->fd;
 }
 
 bool weir_rtnl_synced(const struct weir_rtnl *rtnl)
