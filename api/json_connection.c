@@ -80,6 +80,8 @@ static void put_counts(struct weir_buf *out, const struct weir_flow *flow)
 	WEIR_JSON_SPAN(out, "\"rtt_min\":", flow->rtt_min_us * WEIR_NS_PER_US);
 	WEIR_JSON_U32(out, "\"retransmits_sent\":", flow->retransmits_sent);
 	WEIR_JSON_U32(out, "\"retransmits_received\":", flow->retransmits_received);
+	WEIR_JSON_U32(out, "\"zero_windows_sent\":", flow->zero_windows_sent);
+	WEIR_JSON_U32(out, "\"zero_windows_received\":", flow->zero_windows_received);
 }
 
 void weir_json_connection(struct weir_buf *out, const struct weir_record *record)

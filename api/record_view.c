@@ -114,6 +114,8 @@ static void read_connection(struct json_object *flow, struct weir_view_connectio
 	c->packets_received = weir_json_get_number(object, "packets_received");
 	c->retransmits_sent = weir_json_get_number(object, "retransmits_sent");
 	c->retransmits_received = weir_json_get_number(object, "retransmits_received");
+	c->zero_windows_sent = weir_json_get_number(object, "zero_windows_sent");
+	c->zero_windows_received = weir_json_get_number(object, "zero_windows_received");
 	c->has_duration = get_duration(object, "duration", &c->duration_ns);
 	(void)get_duration(object, "connect_latency", &c->connect_latency_ns);
 	(void)get_duration(object, "rtt", &c->rtt_ns);

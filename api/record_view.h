@@ -75,6 +75,8 @@ struct weir_view_connection {
 	uint64_t rtt_min_ns;
 	uint64_t retransmits_sent;
 	uint64_t retransmits_received;
+	uint64_t zero_windows_sent;
+	uint64_t zero_windows_received;
 	bool has_duration;
 	bool established;
 };

@@ -43,6 +43,10 @@ struct tcp_conn {
 	__u32 isn_local;
 	__u32 isn_remote;
 	__u32 icmp_error;      /* latest errno that an ICMP message stood for while connecting */
+	__u32 zero_windows_tx; /* see bpf/window.bpf.h */
+	__u32 zero_windows_rx;
+	__u32 reported_zero_windows;  /* both, as of the last sweep row */
+	__u32 pad;
 	__u16 local_port;
 	__u16 remote_port;
 	__u16 asked_port;

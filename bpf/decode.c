@@ -137,6 +137,8 @@ int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 	in->counts.tx_packets = record->ev.tx_packets;
 	in->counts.rx_packets = record->ev.rx_packets;
 	in->counts.retransmits = record->ev.retransmits;
+	in->counts.zero_windows_tx = record->ev.zero_windows_tx;
+	in->counts.zero_windows_rx = record->ev.zero_windows_rx;
 	in->counts.rtt_us = record->ev.rtt_us;
 	in->counts.rtt_min_us = record->ev.rtt_min_us;
 	return 0;

@@ -73,6 +73,12 @@ static __always_inline bool at_rest(const struct tcp_conn *conn, __u64 cookie)
 	       BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) == (__s64)cookie;
 }
 
+/* A connection that a window holds up moves nothing: that is its news. */
+static __always_inline bool was_held_up(const struct tcp_conn *conn)
+{
+	return conn->zero_windows_tx + conn->zero_windows_rx != conn->reported_zero_windows;
+}
+
 SEC("iter/bpf_map_elem")
 int sweep_tcp(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -81,18 +87,20 @@ int sweep_tcp(struct bpf_iter__bpf_map_elem *ctx)
 	struct tcp_view view;
 	__u64 *key = ctx->key, cookie;
 	__u8 kind, reason;
+	bool stays;
 
 	/* Without flags it is not on its way yet: connect() has it in hand. */
 	if (!key || !conn || !conn->flags || conn->moving)
 		return skip_entry(ctx->meta);
 	cookie = *key;
-	if (!sweep_all && at_rest(conn, cookie))
+	stays = !sweep_all && !was_held_up(conn);
+	if (stays && at_rest(conn, cookie))
 		return skip_entry(ctx->meta);
 	reason = conn_view(&view, conn, cookie, &kind);
 	if (kind == WEIR_EV_UPDATE) {
 		if (!(conn->flags & CONN_ESTABLISHED))
 			return skip_entry(ctx->meta);
-		if (!sweep_all && tcp_tx_bytes(conn, &view) == conn->reported_tx &&
+		if (stays && tcp_tx_bytes(conn, &view) == conn->reported_tx &&
 		    tcp_rx_bytes(&view) == conn->reported_rx)
 			return skip_entry(ctx->meta);
 	}
@@ -102,6 +110,7 @@ int sweep_tcp(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	conn->reported_tx = ev.tx_bytes;
 	conn->reported_rx = ev.rx_bytes;
+	conn->reported_zero_windows = ev.zero_windows_tx + ev.zero_windows_rx;
 	return 0;
 }
 

@@ -215,6 +215,8 @@ static __always_inline void tcp_event_fill(struct weir_ev_flow *ev, __u64 cookie
 	ev->isn_local = conn->isn_local;
 	ev->isn_remote = conn->isn_remote;
 	ev->pid = conn->pid;
+	ev->zero_windows_tx = conn->zero_windows_tx;
+	ev->zero_windows_rx = conn->zero_windows_rx;
 	ev->local_port = conn->local_port;
 	ev->remote_port = conn->remote_port;
 	ev->asked_port = conn->asked_port;

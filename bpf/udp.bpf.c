@@ -8,6 +8,7 @@
 #include "bpf/udp.bpf.h"
 
 #include "bpf/dns.bpf.h"
+#include "bpf/window.bpf.h"
 
 /* Set by the loader: when this agent started, and for how long after it a bound socket that was
  * there before may be answering what it was not seen to ask. */
@@ -360,7 +361,11 @@ static __always_inline bool may_be_udp(struct __sk_buff *skb)
 SEC("cgroup_skb/egress")
 int udp_egress(struct __sk_buff *skb)
 {
-	return may_be_udp(skb) ? datagram_seen(skb, true) : 1;
+	if (may_be_udp(skb))
+		return datagram_seen(skb, true);
+	if (may_be_zero_window(skb))
+		window_seen(skb, 1);
+	return 1;
 }
 
 SEC("cgroup_skb/ingress")
@@ -370,6 +375,8 @@ int udp_ingress(struct __sk_buff *skb)
 		return datagram_seen(skb, false);
 	if (may_be_syn(skb))
 		listen_syn(skb);
+	else if (may_be_zero_window(skb))
+		window_seen(skb, 0);
 	return 1;
 }
 

@@ -80,6 +80,8 @@ static __always_inline void udp_event_fill(struct weir_ev_flow *ev,
 	ev->tx_packets = udp->tx_packets;
 	ev->rx_packets = udp->rx_packets;
 	ev->retransmits = 0;
+	ev->zero_windows_tx = 0;
+	ev->zero_windows_rx = 0;
 	ev->rtt_us = 0;
 	ev->rtt_min_us = 0;
 	ev->netns = udp->netns;

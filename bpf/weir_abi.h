@@ -12,7 +12,7 @@
  */
 
 /* Raised with any change below: the agent refuses records of another version (it counts them). */
-#define WEIR_ABI_VERSION 3
+#define WEIR_ABI_VERSION 4
 
 enum weir_ev_type {
 	WEIR_EV_FLOW = 1,   /* struct weir_ev_flow */
@@ -94,6 +94,8 @@ struct weir_ev_flow {
 	__u32 isn_local;       /* TCP initial sequence numbers; 0 unknown */
 	__u32 isn_remote;
 	__u32 pid;             /* tgid; 0 unknown */
+	__u32 zero_windows_tx; /* TCP segments with a window of 0, neither SYN nor RST: sent */
+	__u32 zero_windows_rx; /* and received */
 	__u16 local_port;
 	__u16 remote_port;
 	__u16 asked_port;      /* with asked[]: what the process asked for; 0 none */
@@ -289,7 +291,7 @@ struct weir_ev_link {
 };
 
 _Static_assert(sizeof(struct weir_ev_hdr) == 16, "weir_ev_hdr layout");
-_Static_assert(sizeof(struct weir_ev_flow) == 200, "weir_ev_flow layout");
+_Static_assert(sizeof(struct weir_ev_flow) == 208, "weir_ev_flow layout");
 _Static_assert(sizeof(struct weir_ev_cgroup) == 504, "weir_ev_cgroup layout");
 _Static_assert(sizeof(struct weir_ev_drop_key) == 64, "weir_ev_drop_key layout");
 _Static_assert(sizeof(struct weir_ev_drop_totals) == 24, "weir_ev_drop_totals layout");

@@ -50,6 +50,7 @@ static __always_inline bool open_fill(struct weir_ev_flow *ev, __u64 cookie)
 		return false;
 	conn->reported_tx = ev->tx_bytes;
 	conn->reported_rx = ev->rx_bytes;
+	conn->reported_zero_windows = ev->zero_windows_tx + ev->zero_windows_rx;
 	return true;
 }
 

@@ -338,6 +338,34 @@ static void learn_process(struct weir_facts *facts, const struct weir_flow_end *
 	}
 }
 
+/* Counted so far by the same end: totals never fall. */
+static uint16_t raised_to(uint16_t known, uint32_t counted)
+{
+	uint16_t capped = counted < UINT16_MAX ? (uint16_t)counted : UINT16_MAX;
+
+	return capped > known ? capped : known;
+}
+
+static int learn_zero_windows(struct weir_connection *conn, struct weir_facts_table *facts,
+			      int side, const struct weir_flow_counts *counts)
+{
+	const struct weir_facts *known = weir_facts_at(facts, conn->end[side].facts);
+	uint16_t tx = raised_to(known->zero_windows_tx, counts->zero_windows_tx);
+	uint16_t rx = raised_to(known->zero_windows_rx, counts->zero_windows_rx);
+	struct weir_facts want;
+	int r;
+
+	if (tx == known->zero_windows_tx && rx == known->zero_windows_rx)
+		return 0;
+	want = *known;
+	want.zero_windows_tx = tx;
+	want.zero_windows_rx = rx;
+	r = replace_facts(conn, facts, side, &want);
+	if (r >= 0)
+		conn->dirty = 1;
+	return r;
+}
+
 static int learn_facts(struct weir_connection *conn, struct weir_facts_table *facts, int side,
 		       const struct weir_flow_input *in, bool is_new)
 {
@@ -501,6 +529,8 @@ int weir_connection_apply(struct weir_connection *conn, struct weir_facts_table 
 		r = learn_addresses(conn, facts, side, in);
 	if (r >= 0)
 		r = learn_facts(conn, facts, side, in, is_new);
+	if (r >= 0)
+		r = learn_zero_windows(conn, facts, side, &in->counts);
 	if (r < 0)
 		return r;
 	if (replaced)

@@ -80,6 +80,22 @@ static const struct weir_addr *xlated_of(const struct weir_connection *conn,
 	return &known->xlated;
 }
 
+/*
+ * Of segments that one end sent both may know: it itself, and the other of those that arrived. Who
+ * knows of more has seen more of the same.
+ */
+static void record_zero_windows(const struct weir_connection *conn,
+				const struct weir_facts_table *facts, struct weir_flow *flow)
+{
+	const struct weir_facts *src = weir_facts_at(facts, conn->end[conn->source].facts);
+	const struct weir_facts *dst = weir_facts_at(facts, conn->end[!conn->source].facts);
+	uint16_t sent = src->zero_windows_tx, received = src->zero_windows_rx;
+
+	flow->zero_windows_sent = dst->zero_windows_rx > sent ? dst->zero_windows_rx : sent;
+	flow->zero_windows_received =
+		dst->zero_windows_tx > received ? dst->zero_windows_tx : received;
+}
+
 void weir_connection_record(const struct weir_connection *conn,
 			    const struct weir_facts_table *facts, enum weir_flow_state state,
 			    uint64_t time_ns, struct weir_flow *ret_flow)
@@ -126,6 +142,7 @@ void weir_connection_record(const struct weir_connection *conn,
 	}
 	ret_flow->retransmits_sent = source->retransmits;
 	ret_flow->retransmits_received = destination->retransmits;
+	record_zero_windows(conn, facts, ret_flow);
 	ret_flow->rtt_us = conn->rtt_us;
 	ret_flow->rtt_min_us = conn->rtt_min_us;
 	ret_flow->drop = (struct weir_flow_drop){ 0 };

@@ -9,7 +9,8 @@
 
 /**
  * struct weir_facts - what the ends of many connections have in common: the process, where it
- * runs, and which address it asked for where that is not the destination itself.
+ * runs, and which address it asked for where that is not the destination itself. And what is 0 of
+ * nearly all of them: an end that has it has facts of its own.
  *
  * Compared as bytes: there is no implicit padding, and unused bytes are 0.
  */
@@ -21,7 +22,9 @@ struct weir_facts {
 	struct weir_addr asked;
 	struct weir_addr xlated;  /* what the source's address became on its way; none: not known */
 	uint16_t asked_port;
-	uint8_t pad_[6];
+	uint16_t zero_windows_tx;  /* as in struct weir_flow_counts; UINT16_MAX: or more */
+	uint16_t zero_windows_rx;
+	uint8_t pad_[2];
 };
 _Static_assert(sizeof(struct weir_facts) == 72, "weir_facts has no hidden padding");
 

@@ -108,6 +108,8 @@ struct weir_flow_counts {
 	uint64_t tx_packets;  /* TCP: tcp_sock.segs_out; UDP: datagrams */
 	uint64_t rx_packets;  /* TCP: tcp_sock.segs_in; UDP: datagrams */
 	uint32_t retransmits; /* TCP segments sent again */
+	uint32_t zero_windows_tx; /* TCP segments with a window of 0, neither SYN nor RST */
+	uint32_t zero_windows_rx; /* of the other end, as far as they arrived here */
 	uint32_t rtt_us;      /* smoothed; 0 unknown */
 	uint32_t rtt_min_us;  /* 0 unknown */
 };
@@ -209,6 +211,8 @@ struct weir_flow {
 	uint16_t source_port;
 	uint16_t destination_port;
 	uint16_t asked_port;
+	uint16_t zero_windows_sent;      /* by the source; UINT16_MAX: so many or more */
+	uint16_t zero_windows_received;  /* by the destination */
 	struct weir_flow_end source;
 	struct weir_flow_end destination;
 	uint64_t bytes_sent;       /* by the source; totals, never deltas */

@@ -233,6 +233,7 @@ static void put_totals(const struct weir_view *view, struct weir_buf *out)
 {
 	const struct weir_view_connection *c = &view->connection;
 	uint64_t retransmits = c->retransmits_sent + c->retransmits_received;
+	uint64_t zero_windows = c->zero_windows_sent + c->zero_windows_received;
 	const char *separator = "; ";
 
 	if (strcmp(c->state, "OPEN") && carried(view)) {
@@ -251,6 +252,12 @@ static void put_totals(const struct weir_view *view, struct weir_buf *out)
 		weir_buf_puts(out, separator);
 		weir_format_count(out, retransmits);
 		weir_buf_puts(out, " retransmitted");
+		separator = ", ";
+	}
+	if (zero_windows) {
+		weir_buf_puts(out, separator);
+		weir_format_count(out, zero_windows);
+		weir_buf_puts(out, zero_windows == 1 ? " zero window" : " zero windows");
 		separator = ", ";
 	}
 	if (c->connect_latency_ns && !strcmp(c->state, "OPEN")) {

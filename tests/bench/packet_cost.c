@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the programs on links cost for each packet, by BPF_PROG_TEST_RUN, beside one that does nothing and
+ * What the programs on links and at sockets cost for each packet, by BPF_PROG_TEST_RUN, beside one that does nothing and
  * one that counts by addresses and ports. All take turns, round after round; told is the median of the
  * rounds. A line for each: name, nanoseconds, and what is above null as a part of what naive is.
  */
@@ -159,6 +159,8 @@ static int load(struct weir_bpf *weir)
 	(void)bpf_program__set_autoload(weir->progs.link_to_pod, true);
 	(void)bpf_program__set_autoload(weir->progs.uplink_in, true);
 	(void)bpf_program__set_autoload(weir->progs.uplink_out, true);
+	(void)bpf_program__set_autoload(weir->progs.udp_ingress, true);
+	(void)bpf_program__set_autoload(weir->progs.udp_egress, true);
 	return weir_bpf__load(weir);
 }
 
@@ -179,6 +181,8 @@ int main(void)
 		int to = bpf_program__fd(weir->progs.link_to_pod);
 		int in = bpf_program__fd(weir->progs.uplink_in);
 		int out = bpf_program__fd(weir->progs.uplink_out);
+		int socket_in = bpf_program__fd(weir->progs.udp_ingress);
+		int socket_out = bpf_program__fd(weir->progs.udp_egress);
 		struct measured cases[] = {
 			{ "null", bpf_program__fd(own->progs.null), &tcp, { 0 } },
 			{ "naive-established", bpf_program__fd(own->progs.naive), &tcp, { 0 } },
@@ -191,6 +195,10 @@ int main(void)
 			{ "link_to_pod-established-v6", to, &tcp6, { 0 } },
 			{ "link_to_pod-udp", to, &udp, { 0 } },
 			{ "uplink_out-syn", out, &syn, { 0 } },
+			{ "socket_in-established", socket_in, &tcp, { 0 } },
+			{ "socket_out-established", socket_out, &tcp, { 0 } },
+			{ "socket_in-established-v6", socket_in, &tcp6, { 0 } },
+			{ "socket_out-established-v6", socket_out, &tcp6, { 0 } },
 		};
 
 		r = measure(cases, sizeof(cases) / sizeof(cases[0]));

@@ -96,6 +96,7 @@ static struct weir_record reset(void)
 
 	record.flow.end_reason = WEIR_END_RST;
 	record.flow.reset_by = WEIR_ROLE_SERVER;
+	record.flow.zero_windows_received = 3;
 	return record;
 }
 
@@ -123,6 +124,7 @@ static struct weir_record largest(void)
 	flow->id = flow->bytes_sent = flow->bytes_received = UINT64_MAX;
 	flow->packets_sent = flow->packets_received = UINT64_MAX;
 	flow->retransmits_sent = flow->retransmits_received = UINT32_MAX;
+	flow->zero_windows_sent = flow->zero_windows_received = UINT16_MAX;
 	flow->rtt_us = flow->rtt_min_us = flow->connect_latency_us = UINT32_MAX;
 	flow->source.cgroup_id = flow->source.cookie = UINT64_MAX;
 	flow->source.pid = UINT32_MAX;

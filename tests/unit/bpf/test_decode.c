@@ -31,6 +31,8 @@ static struct weir_ev_flow sample(void)
 		.tx_packets = 3,
 		.rx_packets = 4,
 		.retransmits = 5,
+		.zero_windows_tx = 70000,
+		.zero_windows_rx = 12,
 		.rtt_us = 6,
 		.rtt_min_us = 1,
 		.netns = 9,
@@ -94,6 +96,8 @@ static void decode_flow_every_field_arrives(void **state)
 	assert_int_equal(in.counts.tx_packets, 3);
 	assert_int_equal(in.counts.rx_packets, 4);
 	assert_int_equal(in.counts.retransmits, 5);
+	assert_int_equal(in.counts.zero_windows_tx, 70000);
+	assert_int_equal(in.counts.zero_windows_rx, 12);
 	assert_int_equal(in.counts.rtt_us, 6);
 	assert_int_equal(in.counts.rtt_min_us, 1);
 }
@@ -117,19 +121,19 @@ static void decode_type_wrong_frame_is_refused(void **state)
 		uint16_t hdr_len;
 		uint8_t version, type;
 	} cases[] = {
-		{ "empty", 0, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
-		{ "shorter than a header", 15, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
-		{ "header only", 16, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
-		{ "one byte short", 199, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
-		{ "one byte long", 201, 200, WEIR_ABI_VERSION, WEIR_EV_FLOW },
-		{ "header says short", 200, 199, WEIR_ABI_VERSION, WEIR_EV_FLOW },
-		{ "other version", 200, 200, WEIR_ABI_VERSION + 1, WEIR_EV_FLOW },
-		{ "version zero", 200, 200, 0, WEIR_EV_FLOW },
-		{ "type zero", 200, 200, WEIR_ABI_VERSION, 0 },
-		{ "unknown type", 200, 200, WEIR_ABI_VERSION, 255 },
-		{ "a flow's length for a drop", 200, 200, WEIR_ABI_VERSION, WEIR_EV_DROP },
-		{ "a flow's length for a pause", 200, 200, WEIR_ABI_VERSION, WEIR_EV_PAUSE },
-		{ "a flow's length for a cgroup", 200, 200, WEIR_ABI_VERSION, WEIR_EV_CGROUP },
+		{ "empty", 0, 208, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "shorter than a header", 15, 208, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "header only", 16, 208, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "one byte short", 207, 208, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "one byte long", 209, 208, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "header says short", 208, 207, WEIR_ABI_VERSION, WEIR_EV_FLOW },
+		{ "other version", 208, 208, WEIR_ABI_VERSION + 1, WEIR_EV_FLOW },
+		{ "version zero", 208, 208, 0, WEIR_EV_FLOW },
+		{ "type zero", 208, 208, WEIR_ABI_VERSION, 0 },
+		{ "unknown type", 208, 208, WEIR_ABI_VERSION, 255 },
+		{ "a flow's length for a drop", 208, 208, WEIR_ABI_VERSION, WEIR_EV_DROP },
+		{ "a flow's length for a pause", 208, 208, WEIR_ABI_VERSION, WEIR_EV_PAUSE },
+		{ "a flow's length for a cgroup", 208, 208, WEIR_ABI_VERSION, WEIR_EV_CGROUP },
 	};
 	char *bytes;
 	size_t i;
