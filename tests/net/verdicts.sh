@@ -17,6 +17,7 @@ cluster_pod verdict spoofed
 cluster_pod verdict narrow
 cluster_pod verdict shut
 cluster_pod verdict node --host-network
+cluster_host plain.service
 cluster_service verdict web 198.19.0.40 web:TCP:80:8001 -- verdict/server
 agent_start --flow-interval 500ms
 agent_follow "$CLUSTER_DIR/records"
@@ -31,9 +32,9 @@ in_pod() {
 
 in_pod client sysctl -q -w net.ipv4.tcp_syn_retries=1
 
-# try PORT ADDRESS TARGETPORT [SECONDS]: a connect() from PORT; given up after 1.5 s.
+# try PORT ADDRESS TARGETPORT [SECONDS [FROM]]: a connect() from PORT; given up after 1.5 s.
 try() {
-	cluster_run verdict/client python3 - "$@" <<- 'PY'
+	cluster_run "${5:-verdict/client}" python3 - "$@" <<- 'PY'
 		import errno, select, socket, sys
 		s = socket.socket(socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET)
 		s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,6 +83,77 @@ reset() {
 	PY
 }
 
+# talk PORT ADDRESS TARGETPORT [COMMAND...]: established, then COMMAND in the node's network, then data,
+# for which there is an answer within 1.5 s or none.
+talk() {
+	cluster_run verdict/client python3 - "/run/netns/$CLUSTER_ROUTER" "$@" <<- 'PY'
+		import socket, subprocess, sys
+		node, port, address, to, *command = sys.argv[1:]
+		s = socket.create_connection((address, int(to)), 5, ("", int(port)))
+		if command:
+		    subprocess.run(["nsenter", "--net=" + node, *command], check=True, capture_output=True)
+		s.settimeout(None)
+		s.setsockopt(socket.IPPROTO_TCP, 18, 1500)  # TCP_USER_TIMEOUT, ms
+		s.send(b"x" * 1000)
+		try:
+		    s.recv(1)
+		except TimeoutError:
+		    pass
+		s.close()
+	PY
+}
+
+# late PORT ADDRESS TARGETPORT: established for the client, but its ACKs do not come before others have
+# taken the last places in the accept queue.
+late() {
+	cluster_run verdict/client python3 - "$@" <<- 'PY'
+		import socket, struct, subprocess, sys
+		port, to = int(sys.argv[1]), (sys.argv[2], int(sys.argv[3]))
+		subprocess.run(["nft", f"""add table inet late
+		    add chain inet late output {{ type filter hook output priority 0; }}
+		    add rule inet late output tcp sport {port} tcp flags & syn == 0 drop"""], check=True)
+		s = socket.create_connection(to, 5, ("", port))
+		others = [socket.create_connection(to, 5) for _ in range(2)]
+		subprocess.run(["nft", "delete table inet late"], check=True)
+		s.settimeout(1)
+		try:
+		    s.send(b"x")
+		    s.recv(1)
+		except OSError:
+		    pass
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+		s.close()
+	PY
+}
+
+# fragmented PORT ADDRESS TARGETPORT: a datagram in two packets, and two seconds for an answer.
+fragmented() {
+	cluster_run verdict/client python3 - "$@" <<- 'PY'
+		import socket, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("", int(sys.argv[1])))
+		s.settimeout(2)
+		try:
+		    s.sendto(b"x" * 2000, (sys.argv[2], int(sys.argv[3])))
+		    s.recvfrom(1)
+		except OSError:
+		    pass
+	PY
+}
+
+# spoof PORT SOURCE ADDRESS TARGETPORT: a connect() from an address that is not the client's.
+spoof() {
+	cluster_run verdict/client python3 - "$@" <<- 'PY'
+		import select, socket, sys
+		s = socket.socket()
+		s.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT
+		s.bind((sys.argv[2], int(sys.argv[1])))
+		s.setblocking(False)
+		s.connect_ex((sys.argv[3], int(sys.argv[4])))
+		select.select([], [s], [], 1.5)
+	PY
+}
+
 # rule POD|node HOOK RULE...: an nftables rule in the pod's network or the node's. What comes before
 # routing also comes before connection tracking.
 rule() {
@@ -104,16 +176,18 @@ checksums_computed_by() {
 	PY
 }
 
-# Servers in the pod other: one that resets, one whose backlog is full, one that never reads, one
-# that does.
+# Servers in the pod other: one that resets, one whose backlog is full, one that has room for two, one
+# that never reads, one that does.
 cluster_spawn verdict/other python3 - > "$CLUSTER_DIR/other" <<- 'PY'
 	import socket, struct, threading
-	resets, full = (socket.socket(type=socket.SOCK_STREAM) for _ in range(2))
+	resets, full, late = (socket.socket(type=socket.SOCK_STREAM) for _ in range(3))
 	deaf, reader = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
 	resets.bind(("", 9021))
 	resets.listen()
 	full.bind(("", 9022))
 	full.listen(0)
+	late.bind(("", 9059))
+	late.listen(1)
 	deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 	deaf.bind(("", 9023))
 	reader.bind(("", 9032))
@@ -179,6 +253,19 @@ cluster_in_router ip -6 route replace "${POD_IP6[verdict/narrow]}/128" dev br0 m
 # The data of a connection, five times.
 rule node forward tcp sport 31035 "tcp flags & (syn | psh) == psh limit rate 1/hour burst 5 packets drop"
 cluster_serve verdict/node "$TOOLS/tcpload" server :: 9028
+rule node output tcp dport 9050 drop
+rule node forward tcp sport 31051 "tcp flags & (syn | psh) == psh drop"
+rule node forward tcp dport 9052 reject with icmpv6 type addr-unreachable
+rule node prerouting tcp sport 31053 notrack
+rule node forward tcp dport 31053 ct state invalid drop
+cluster_in_router sysctl -q -w net.netfilter.nf_conntrack_tcp_loose=0 net.ipv4.ipfrag_time=1
+rule node forward tcp sport 31054 ct state invalid drop
+in_pod client ip route add unreachable 203.0.113.80/28
+rule node forward tcp dport 9056 reject with icmp type admin-prohibited
+rule node forward tcp sport 31057 ip length \> 200 @th,128,16 set 0xdead
+cluster_in_router nft "add table netdev verdicts
+	add chain netdev verdicts client { type filter hook ingress device ${POD_LINK[verdict/client]} priority 0; }
+	add rule netdev verdicts client ip frag-off & 0x1fff != 0 drop"
 
 try 31001 "$server" 9001
 try 31002 "$server" 9002
@@ -225,22 +312,33 @@ try 31046 2001:db8:21::1 80
 try 31047 2001:db8:22::1 80
 try 31048 2001:db8:18::dead 80 5
 send 31049 "${POD_IP6[verdict/narrow]}" 9025 1 1400
-settle "$CLUSTER_DIR/records" 45 20
+try 31050 "$server" 9050 1.5 host/plain.service
+talk 31051 "$server" 8001
+try 31052 "$server6" 9052
+try 31053 "$server6" 8001
+talk 31054 "$server" 8001 conntrack -D -p tcp --sport 31054
+try 31055 203.0.113.81 80
+try 31056 "$server" 9056
+talk 31057 "$server" 8001
+fragmented 31058 "$server" 9058
+late 31059 "$other" 9059
+spoof 31060 "$other" "$other" 9060
+settle "$CLUSTER_DIR/records" 56 20
 
-# verdict CAUSE PORT VERDICT END[:BY] [REASON PLACE PACKETS]: of the one CLOSED record from PORT, which
-# names both ends where they have a name.
+# verdict CAUSE PORT VERDICT END[:BY] [REASON PLACE PACKETS [SOURCE]]: of the one CLOSED record from
+# PORT, which names both ends where they have a name.
 verdict() {
 	local got
 	got=$(jq -r --argjson port "$2" --arg packets "${7:--}" '.flow |
 		select((.l4.TCP // .l4.UDP).source_port == $port and .connection.state == "CLOSED") |
 		[.verdict // "UNKNOWN", ([.connection.end_reason, .connection.reset_by // empty] | join(":")), .drop.reason // "-",
 		 .drop.place // "-", if $packets == "some" and .drop.packets then "some"
-		 else .drop.packets // "-" end, .source.pod_name] | join(" ")' \
+		 else .drop.packets // "-" end, .source.pod_name // .source.kind] | join(" ")' \
 		"$CLUSTER_DIR/records")
-	echo "want $3 $4 ${5:--} ${6:--} ${7:--} client, got: $got"
+	echo "want $3 $4 ${5:--} ${6:--} ${7:--} ${8:-client}, got: $got"
 	jq -c --argjson port "$2" '.flow | select((.l4.TCP // .l4.UDP).source_port == $port)' \
 		"$CLUSTER_DIR/records"
-	[ "$got" = "$3 $4 ${5:--} ${6:--} ${7:--} client" ]
+	[ "$got" = "$3 $4 ${5:--} ${6:--} ${7:--} ${8:-client}" ]
 }
 
 # An ICMP error that comes while connect() still has the socket is only noted, and the SYN is sent
@@ -294,6 +392,17 @@ row "unreachable route, IPv6" 31046 DROPPED UNREACHABLE IP_INNOROUTES ip6_pkt_di
 row "prohibited route, IPv6" 31047 DROPPED UNREACHABLE IP_INNOROUTES ip6_pkt_prohibit some
 row "no such neighbour, IPv6" 31048 DROPPED UNREACHABLE NOT_SPECIFIED neigh_invalidate some
 row "too big, IPv6" 31049 DROPPED SOCKET_CLOSED PKT_TOO_BIG ip6_forward 1
+row "dropped in the host's output, its own process" 31050 DROPPED ABORTED NETFILTER_DROP $nft 2 host
+row "all that was sent dropped, once established" 31051 FORWARDED TIMEOUT NETFILTER_DROP $nft some
+row "rejected by another ICMPv6 code" 31052 DROPPED UNREACHABLE NETFILTER_DROP $nft some
+row "the answer invalid to connection tracking, IPv6" 31053 DROPPED ABORTED NETFILTER_DROP $nft some
+row "data invalid to connection tracking, which forgot" 31054 FORWARDED TIMEOUT NETFILTER_DROP $nft some
+row "no route in its own table" 31055 ERROR LOCAL_ERROR
+row "rejected by another ICMP code" 31056 DROPPED UNREACHABLE NETFILTER_DROP $nft some
+row "checksum error, data" 31057 FORWARDED TIMEOUT TCP_CSUM tcp_v4_do_rcv some
+row "a fragment is missing" 31058 DROPPED SOCKET_CLOSED FRAG_REASM_TIMEOUT ip_expire 1
+row "backlog full by the time of the last ACK" 31059 FORWARDED RST:source TCP_LISTEN_OVERFLOW tcp_v4_rcv some
+row "from an address of the host that it comes to" 31060 DROPPED ABORTED IP_LOCAL_SOURCE ip_rcv_finish_core 2
 tap_check "no loss" agent_check_no_loss
 tap_check "seen = delivered + losses" agent_check_balance
 tap_done
