@@ -6,7 +6,6 @@
 #include "flow/ticks.h"
 
 #define TCP_FLAG_SYN 0x02
-#define TCP_FLAG_ACK 0x10
 
 /* Of a UDP packet from @from to @to: the exchange in which @from is the socket's own address. */
 static struct weir_connection *find_exchange(const struct weir_correlate *corr,
@@ -125,19 +124,40 @@ static void tell(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
 	corr->sink(corr->ctx, &item->flow);
 }
 
-/* All that a packet says of its connection. */
-static void describe(struct weir_flow *flow, const struct weir_drop_input *in)
+/* Who asked for what, and where that went. */
+static void describe_way(struct weir_flow *flow, const struct weir_drop_way *way)
 {
-	bool is_answer = in->protocol == IPPROTO_TCP && (in->tcp_flags & TCP_FLAG_ACK);
+	const struct weir_conntrack_tuple *sent = &way->sent, *arrives = &way->arrives;
+
+	flow->source_addr = sent->source;
+	flow->source_port = sent->source_port;
+	flow->destination_addr = arrives->destination;
+	flow->destination_port = arrives->destination_port;
+	if (!weir_addr_eq(&sent->source, &arrives->source))
+		flow->source_xlated = arrives->source;
+	if (sent->destination_port != arrives->destination_port ||
+	    !weir_addr_eq(&sent->destination, &arrives->destination)) {
+		flow->asked_addr = sent->destination;
+		flow->asked_port = sent->destination_port;
+	}
+}
+
+/* All that a packet says of its connection. */
+static void describe(const struct weir_correlate *corr, const struct weir_drop_input *in,
+		     struct weir_flow *flow)
+{
+	struct weir_drop_way way = {
+		.sent = { in->source, in->destination, in->source_port, in->destination_port },
+	};
 
 	flow->protocol = in->protocol;
 	flow->state = WEIR_STATE_NOTICE;
 	flow->verdict = WEIR_VERDICT_DROPPED;
 	flow->direction_known = in->protocol == IPPROTO_TCP;
-	flow->source_addr = is_answer ? in->destination : in->source;
-	flow->destination_addr = is_answer ? in->source : in->destination;
-	flow->source_port = is_answer ? in->destination_port : in->source_port;
-	flow->destination_port = is_answer ? in->source_port : in->destination_port;
+	way.arrives = way.sent;
+	if (in->protocol == IPPROTO_TCP)
+		weir_correlate_drop_way(corr, in, &way);
+	describe_way(flow, &way);
 	if (!in->client.cookie)
 		return;
 	flow->source = in->client;
@@ -147,9 +167,9 @@ static void describe(struct weir_flow *flow, const struct weir_drop_input *in)
 	flow->direction = WEIR_DIRECTION_EGRESS;
 }
 
-static uint64_t id_of(const struct weir_drop_input *in)
+static uint64_t id_of(const struct weir_correlate *corr, const struct weir_drop_input *in)
 {
-	struct weir_flow flow = { 0 };
+	struct weir_drop_way way;
 	struct weir_key key = {
 		.protocol = in->protocol,
 		.local = &in->source,
@@ -160,8 +180,8 @@ static uint64_t id_of(const struct weir_drop_input *in)
 
 	if (in->protocol != IPPROTO_TCP)
 		return weir_key_exchange_id(&key, 0, 0);
-	describe(&flow, in);
-	return weir_key_attempt_id(in->isn, &flow.source_addr, flow.source_port);
+	weir_correlate_drop_way(corr, in, &way);
+	return weir_key_attempt_id(in->isn, &way.sent.source, way.sent.source_port);
 }
 
 static void make_room(struct weir_correlate *corr, uint64_t now_ns)
@@ -186,7 +206,7 @@ static int remember(struct weir_correlate *corr, uint64_t id, const struct weir_
 		r = weir_dropped_add(&corr->dropped, id, now_ns, ret_index);
 		if (r < 0)
 			return r;
-		describe(&weir_dropped_at(&corr->dropped, *ret_index)->flow, in);
+		describe(corr, in, &weir_dropped_at(&corr->dropped, *ret_index)->flow);
 	}
 	item = weir_dropped_at(&corr->dropped, *ret_index);
 	item->flow.drop.packets += in->packets;
@@ -266,7 +286,7 @@ int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_inpu
 		return 0;
 	}
 	place.conn = find(corr, in, &place.index);
-	id = place.conn ? place.conn->id : id_of(in);
+	id = place.conn ? place.conn->id : id_of(corr, in);
 	if (in->packets) {
 		r = remember(corr, id, in, now_ns, &index);
 		if (r < 0)

@@ -136,6 +136,16 @@ void weir_correlate_finish_nat(struct weir_correlate *corr, const struct weir_co
 bool weir_correlate_sent_drop(const struct weir_correlate *corr, const struct weir_drop_input *in,
 			      struct weir_drop_input *ret_sent);
 
+/** struct weir_drop_way - from a TCP client to its server: the two ends of a way of its packets. */
+struct weir_drop_way {
+	struct weir_conntrack_tuple sent;     /* as the client's socket knows them */
+	struct weir_conntrack_tuple arrives;  /* as they arrive, or were on their way when dropped */
+};
+
+/** weir_correlate_drop_way() - of a packet with a SYN, or its answer, wherever it was dropped. */
+void weir_correlate_drop_way(const struct weir_correlate *corr, const struct weir_drop_input *in,
+			     struct weir_drop_way *ret_way);
+
 /** weir_correlate_hold() - count an input that @place took, and see that a record tells it. */
 void weir_correlate_hold(struct weir_correlate *corr, const struct weir_place *place,
 			 enum weir_input_kind kind, uint64_t now_ns);

@@ -4,6 +4,8 @@
 
 #include "flow/correlate_internal.h"
 
+#define TCP_FLAG_ACK 0x10
+
 /* Of packets from @local, as the socket knows them. */
 static struct weir_nat_question outgoing(const struct weir_flow_input *in)
 {
@@ -196,4 +198,35 @@ bool weir_correlate_sent_drop(const struct weir_correlate *corr, const struct we
 	ret_sent->destination = sent.destination;
 	ret_sent->destination_port = sent.destination_port;
 	return true;
+}
+
+/*
+ * What was dropped after its translation has a tuple that arrives; before that, or an answer after
+ * it was translated back, one that was sent. Of a packet that was dropped before its entry was
+ * confirmed, conntrack knows nothing: then both are as it was.
+ */
+void weir_correlate_drop_way(const struct weir_correlate *corr, const struct weir_drop_input *in,
+			     struct weir_drop_way *ret_way)
+{
+	bool is_answer = in->tcp_flags & TCP_FLAG_ACK;
+	struct weir_nat_question question = {
+		.tuple = { in->source, in->destination, in->source_port, in->destination_port },
+		.opened_ns = in->time_ns,
+		.last_ns = in->time_ns,
+		.netns = in->netns,
+		.protocol = in->protocol,
+	};
+	struct weir_conntrack_tuple other;
+
+	if (is_answer)
+		question.tuple =
+			(struct weir_conntrack_tuple){ in->destination, in->source,
+						       in->destination_port, in->source_port };
+	ret_way->sent = ret_way->arrives = question.tuple;
+	if (!weir_correlate_has_nat(corr))
+		return;
+	if (weir_nat_sent(corr->nat, &question, &other))
+		ret_way->sent = other;
+	else if (weir_nat_arrived(corr->nat, &question, &other))
+		ret_way->arrives = other;
 }

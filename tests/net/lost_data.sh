@@ -74,9 +74,15 @@ flows() {
 	[ "$n" -eq "$2" ]
 }
 
+are_counted() {
+	agent_status .drops_unmatched
+	[ "$(agent_status '.drops_unmatched | tonumber')" -ge 500 ]
+}
+
 tap_check "what a connection loses is on its record" loser_tells
 tap_check "connections that work lose nothing" flows '.source.pod_name == "client" and .drop' 0
 tap_check "packets of no connection make no record" flows '.l4.TCP.destination_port == 9001' 0
+tap_check "but they are counted" are_counted
 tap_check "no loss" agent_check_no_loss
 tap_check "seen = delivered + losses" agent_check_balance
 tap_done

@@ -317,6 +317,63 @@ tap_check "externalIP: the same" is_told "$RECORDS" \
 	"$N UDP $OUT6 -> $s6 9001 asked 2001:db8:77::7 90 service node as $CLUSTER_GATEWAY6 from world to server"
 unfollow
 
+# attempt KEY PORT ADDRESS TARGETPORT: a connect() from PORT that is not answered, given up after 1.5 s.
+attempt() {
+	cluster_run "$1" python3 - "${@:2}" <<- 'PY'
+		import select, socket, sys
+		s = socket.socket(socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET)
+		s.bind(("", int(sys.argv[1])))
+		s.setblocking(False)
+		s.connect_ex((sys.argv[2], int(sys.argv[3])))
+		select.select([], [s], [], 1.5)
+	PY
+}
+
+# drops KEY HOOK FIELD: SYNs and answers of these connects are dropped there, and nothing else.
+drops() {
+	nsenter --net="/run/netns/${POD_NETNS[$1]}" nft "add table inet drops
+		add chain inet drops $2 { type filter hook $2 priority 10; }
+		add rule inet drops $2 $3 drop"
+}
+
+# is_noticed PORT WHAT: a notice and the last record, of one connection, and both say WHAT.
+is_noticed() {
+	local got want
+	want=$(printf '%s %s\n' notice "$2" CLOSED "$2")
+	got=$(jq -r --argjson port "$1" '.flow | select(.l4.TCP.source_port == $port) | [
+		.connection.state // "notice", .verdict, .drop.reason, .IP.source, "->", .IP.destination,
+		(.l4.TCP.destination_port | tostring), "asked", .connection.asked.IP,
+		"service", .destination_service.name // "none", "as", .IP.source_xlated // "itself",
+		"from", .source.pod_name // .source.kind] | join(" ")' "$RECORDS")
+	jq -r --argjson port "$1" '.flow | select(.l4.TCP.source_port == $port) | .connection.id' \
+		"$RECORDS" | sort -u > "$CLUSTER_DIR/ids"
+	diff <(echo "$want") <(echo "$got") && [ "$(wc -l < "$CLUSTER_DIR/ids")" -eq 1 ]
+}
+
+follow dropped
+drops nat/client input "tcp dport 41005"
+drops nat/server input "tcp sport 41002"
+drops out/side input "tcp sport 41003"
+POD_NETNS[host/node]=$CLUSTER_ROUTER
+drops host/node forward "tcp sport { 41001, 41004 }"
+attempt nat/client 41001 198.19.0.40 80
+attempt nat/server 41002 198.19.0.40 80
+attempt nat/client 41003 $OUT4 8001
+attempt nat/client 41004 2001:db8:19::40 80
+attempt nat/client 41005 198.19.0.40 80
+settle "$RECORDS" 5 20
+tap_check "dropped behind a Service: the notice is the connection's" is_noticed 41001 \
+	"DROPPED NETFILTER_DROP $c4 -> $s4 8001 asked 198.19.0.40 service echo as itself from client"
+tap_check "dropped behind a hairpin" is_noticed 41002 \
+	"DROPPED NETFILTER_DROP $s4 -> $s4 8001 asked 198.19.0.40 service echo as $CLUSTER_GATEWAY4 from server"
+tap_check "dropped behind a masquerade" is_noticed 41003 \
+	"DROPPED NETFILTER_DROP $c4 -> $OUT4 8001 asked $OUT4 service none as $NODE4 from client"
+tap_check "dropped behind a Service, IPv6" is_noticed 41004 \
+	"DROPPED NETFILTER_DROP $c6 -> $s6 8001 asked 2001:db8:19::40 service echo as itself from client"
+tap_check "the answer dropped before its client" is_noticed 41005 \
+	"DROPPED NETFILTER_DROP $c4 -> $s4 8001 asked 198.19.0.40 service echo as itself from client"
+unfollow
+
 follow flushed
 pulses_start
 pulse 1
@@ -340,7 +397,6 @@ is_not_tracked() {
 		[ "$(tracked nat/client)" -eq 0 ] && [ "$(tracked host/node)" -gt 0 ]
 }
 
-POD_NETNS[host/node]=$CLUSTER_ROUTER
 tap_check "where nothing was tracked, nothing is" is_not_tracked
 
 pulses_start

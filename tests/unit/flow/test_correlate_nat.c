@@ -211,6 +211,92 @@ static void dropped_datagram_of_either_view_is_its_exchanges(void **state)
 	}
 }
 
+/* A SYN or the answer to it, before its translation or after it. */
+static struct weir_drop_input dropped_syn(const struct weirt_bench *bench, bool arrives,
+					  bool answer)
+{
+	struct weir_conntrack_entry one = entry(IPPROTO_TCP);
+	struct weir_conntrack_tuple *way = arrives ? &one.reply : &one.original;
+
+	/* The reply's own direction is that of answers. */
+	return (struct weir_drop_input){
+		.kind = OPEN,
+		.protocol = IPPROTO_TCP,
+		.tcp_flags = answer ? 0x12 : 0x02,
+		.isn = 1111,
+		.packets = 1,
+		.time_ns = bench->now,
+		.source = arrives == answer ? way->source : way->destination,
+		.destination = arrives == answer ? way->destination : way->source,
+		.source_port = arrives == answer ? way->source_port : way->destination_port,
+		.destination_port = arrives == answer ? way->destination_port : way->source_port,
+	};
+}
+
+static void check_asked(const struct weir_flow *flow)
+{
+	struct weir_addr service = SERVICE, node = NODE, client = weirt_addr(10, 0, 0, 1);
+	struct weir_addr server = weirt_addr(10, 0, 0, 2);
+
+	assert_int_equal(flow->verdict, WEIR_VERDICT_DROPPED);
+	assert_true(weir_addr_eq(&flow->source_addr, &client));
+	assert_int_equal(flow->source_port, 40000);
+	assert_true(weir_addr_eq(&flow->source_xlated, &node));
+	assert_true(weir_addr_eq(&flow->asked_addr, &service));
+	assert_int_equal(flow->asked_port, 53);
+	assert_true(weir_addr_eq(&flow->destination_addr, &server));
+	assert_int_equal(flow->destination_port, 80);
+}
+
+static void notice_of_a_translated_syn_is_its_connections(void **state)
+{
+	for (int view = 0; view < 4; view++) {
+		struct weir_conntrack_entry one = entry(IPPROTO_TCP);
+		struct weirt_bench bench;
+		struct weir_nat *nat = init(&bench);
+		struct weir_drop_input drop = dropped_syn(&bench, view & 1, view & 2);
+		struct weir_flow_input failed = end(&bench, IPPROTO_TCP, C, CLOSE);
+
+		weir_nat_add(nat, &one, bench.now, bench.now);
+		assert_int_equal(weir_correlate_drop(bench.corr, &drop, bench.now), 0);
+		weirt_wait(&bench, WEIRT_MS(21));
+		assert_int_equal(bench.count, 1);
+		assert_int_equal(bench.flows[0].state, WEIR_STATE_NOTICE);
+		check_asked(&bench.flows[0]);
+		failed.established = false;
+		failed.established_ns = 0;
+		failed.isn_remote = 0;
+		failed.end_reason = WEIR_END_TIMEOUT;
+		weirt_put(&bench, &failed);
+		weirt_settle(&bench);
+		assert_int_equal(bench.count, 2);
+		assert_int_equal(bench.flows[1].state, WEIR_STATE_CLOSED);
+		check_asked(&bench.flows[1]);
+		assert_true(bench.flows[1].id == bench.flows[0].id);
+		done(&bench, &nat);
+	}
+}
+
+/* It was dropped before conntrack had it: the packet alone tells. */
+static void notice_of_what_conntrack_does_not_know_is_the_packet(void **state)
+{
+	struct weirt_bench bench;
+	struct weir_nat *nat = init(&bench);
+	struct weir_drop_input drop = dropped_syn(&bench, true, false);
+	struct weir_conntrack_entry other = entry(IPPROTO_TCP);
+
+	other.reply.destination_port = SEEN_PORT + 1;
+	weir_nat_add(nat, &other, bench.now, bench.now);
+	assert_int_equal(weir_correlate_drop(bench.corr, &drop, bench.now), 0);
+	weirt_wait(&bench, WEIRT_MS(21));
+	assert_int_equal(bench.count, 1);
+	assert_true(weir_addr_eq(&bench.flows[0].source_addr, &drop.source));
+	assert_true(weir_addr_eq(&bench.flows[0].destination_addr, &drop.destination));
+	assert_true(weir_addr_is_none(&bench.flows[0].asked_addr));
+	assert_true(weir_addr_is_none(&bench.flows[0].source_xlated));
+	done(&bench, &nat);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +305,8 @@ int main(void)
 		cmocka_unit_test(facts_outlive_the_entry),
 		cmocka_unit_test(another_services_answer_does_not_join),
 		cmocka_unit_test(dropped_datagram_of_either_view_is_its_exchanges),
+		cmocka_unit_test(notice_of_a_translated_syn_is_its_connections),
+		cmocka_unit_test(notice_of_what_conntrack_does_not_know_is_the_packet),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
