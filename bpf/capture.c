@@ -239,6 +239,7 @@ static int attach_iters(struct weir_capture *capture, struct weir_error *err)
 		[SWEEP_UDP] = { skel->progs.sweep_udp, skel->maps.udp_flows },
 		[SWEEP_LINKS] = { skel->progs.sweep_links, skel->maps.link_conns },
 		[SWEEP_DROPS] = { skel->progs.sweep_drops, skel->maps.drops },
+		[SWEEP_ICMP] = { skel->progs.sweep_drops, skel->maps.icmp_errors },
 	};
 
 	for (int i = SWEEP_NONE + 1; i < SWEEP_MAX_; i++) {

@@ -19,6 +19,7 @@ enum weir_sweep_stage {
 	SWEEP_UDP,
 	SWEEP_LINKS,
 	SWEEP_DROPS,
+	SWEEP_ICMP,
 	SWEEP_MAX_,
 };
 
@@ -33,7 +34,7 @@ struct weir_capture {
 	int sweep_fd;
 	size_t row_fill;                /* bytes of rows[] that are not a whole row yet */
 	char rows[64 * sizeof(struct weir_ev_flow)];
-	uint64_t drops_told;            /* entries of the map of drops, but for those lost */
+	uint64_t drops_told;            /* entries of both maps of drops, but for those lost */
 	uint64_t rows_seen;
 	uint64_t entries_swept;         /* rows and entries without news */
 	uint64_t bad_events;

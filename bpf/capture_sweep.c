@@ -85,7 +85,7 @@ static void pass_flow_row(struct weir_capture *capture, const void *row)
 /* What was dropped again in between begins a new entry, and is told by it. */
 static void pass_drop_row(struct weir_capture *capture, const void *row)
 {
-	int fd = bpf_map__fd(capture->skel->maps.drops);
+	struct bpf_map *map = capture->skel->maps.drops;
 	struct weir_ev_drop_totals totals;
 	struct weir_drop_input input;
 	struct weir_ev_drop ev;
@@ -96,8 +96,10 @@ static void pass_drop_row(struct weir_capture *capture, const void *row)
 		return;
 	}
 	memcpy(&ev, row, sizeof(ev));
+	if (ev.key.icmp_type)
+		map = capture->skel->maps.icmp_errors;
 	if (input.kind == WEIR_INPUT_CLOSE &&
-	    bpf_map_lookup_and_delete_elem(fd, &ev.key, &totals) == 0) {
+	    bpf_map_lookup_and_delete_elem(bpf_map__fd(map), &ev.key, &totals) == 0) {
 		input.packets += totals.packets - totals.reported;
 		capture->drops_told -= capture->drops_told > 0;
 	}

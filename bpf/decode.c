@@ -22,6 +22,11 @@ _Static_assert((int)WEIR_EV_END_FIN == WEIR_END_FIN && (int)WEIR_EV_END_RST == W
 		       (int)WEIR_EV_END_SOCKET_CLOSED == WEIR_END_SOCKET_CLOSED &&
 		       (int)WEIR_EV_END_IDLE == WEIR_END_IDLE,
 	       "end reasons");
+_Static_assert((int)WEIR_EV_ICMP_FROM_POD == WEIR_ICMP_FROM_POD &&
+		       (int)WEIR_EV_ICMP_UPLINK_IN == WEIR_ICMP_UPLINK_IN &&
+		       (int)WEIR_EV_ICMP_TO_POD == WEIR_ICMP_TO_POD &&
+		       (int)WEIR_EV_ICMP_UPLINK_OUT == WEIR_ICMP_UPLINK_OUT,
+	       "where ICMP errors are seen");
 _Static_assert(WEIR_EV_COOKIE_LINK == WEIR_COOKIE_LINK, "cookies");
 _Static_assert(WEIR_EV_COMM_LEN == WEIR_COMM_MAX, "comm");
 
@@ -144,13 +149,21 @@ int weir_decode_flow(const void *data, struct weir_flow_input *ret_input)
 	return 0;
 }
 
+static bool drop_values_exist(const struct weir_ev_drop *ev)
+{
+	if (ev->kind > WEIR_EV_CLOSE || (!ev->packets && ev->kind != WEIR_EV_CLOSE))
+		return false;
+	if (ev->key.icmp_type)
+		return is_followed(ev->key.protocol) && ev->key.icmp_at < WEIR_ICMP_AT_MAX_;
+	return ev->key.protocol == IPPROTO_TCP || ev->key.protocol == IPPROTO_UDP;
+}
+
 int weir_decode_drop(const void *data, struct weir_drop_input *ret_input)
 {
 	struct weir_ev_drop ev;
 
 	memcpy(&ev, data, sizeof(ev));
-	if (ev.kind > WEIR_EV_CLOSE || (!ev.packets && ev.kind != WEIR_EV_CLOSE) ||
-	    (ev.key.protocol != IPPROTO_TCP && ev.key.protocol != IPPROTO_UDP))
+	if (!drop_values_exist(&ev))
 		return -EBADMSG;
 	ret_input->kind = (enum weir_input_kind)ev.kind;
 	ret_input->protocol = ev.key.protocol;
@@ -165,6 +178,13 @@ int weir_decode_drop(const void *data, struct weir_drop_input *ret_input)
 	ret_input->reason = ev.key.reason;
 	ret_input->place = ev.key.place;
 	ret_input->packets = ev.packets;
+	ret_input->icmp = (struct weir_icmp_error){
+		.mtu = ev.key.icmp_mtu,
+		.type = ev.key.icmp_type,
+		.code = ev.key.icmp_code,
+	};
+	addr_decode(&ret_input->icmp.sender, ev.key.sender);
+	ret_input->icmp_at = (enum weir_icmp_at)ev.key.icmp_at;
 	ret_input->opened_ns = ev.client.opened_ns;
 	ret_input->client = (struct weir_flow_end){
 		.cgroup_id = ev.client.cgroup_id,

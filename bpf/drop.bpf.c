@@ -177,6 +177,21 @@ static __always_inline void count_more(const struct weir_ev_drop_key *key,
 	tell(key, WEIR_EV_UPDATE, packets, now);
 }
 
+static __always_inline struct weir_ev_drop_totals *totals_of(const struct weir_ev_drop_key *key)
+{
+	if (key->icmp_type)
+		return bpf_map_lookup_elem(&icmp_errors, key);
+	return bpf_map_lookup_elem(&drops, key);
+}
+
+static __always_inline long totals_add(const struct weir_ev_drop_key *key,
+				       const struct weir_ev_drop_totals *first)
+{
+	if (key->icmp_type)
+		return bpf_map_update_elem(&icmp_errors, key, first, BPF_NOEXIST);
+	return bpf_map_update_elem(&drops, key, first, BPF_NOEXIST);
+}
+
 __noinline int drop_count(const struct weir_ev_drop_key *key, __u64 packets)
 {
 	struct weir_ev_drop_totals *totals;
@@ -184,7 +199,7 @@ __noinline int drop_count(const struct weir_ev_drop_key *key, __u64 packets)
 
 	if (!key)
 		return 0;
-	totals = bpf_map_lookup_elem(&drops, key);
+	totals = totals_of(key);
 	if (!totals) {
 		struct weir_ev_drop_totals first = {
 			.last_ns = now,
@@ -192,12 +207,12 @@ __noinline int drop_count(const struct weir_ev_drop_key *key, __u64 packets)
 			.reported = packets,
 		};
 
-		if (!bpf_map_update_elem(&drops, key, &first, BPF_NOEXIST)) {
+		if (!totals_add(key, &first)) {
 			tell(key, WEIR_EV_OPEN, packets, now);
 			return 0;
 		}
 		/* Another CPU was first, or the table is full. */
-		totals = bpf_map_lookup_elem(&drops, key);
+		totals = totals_of(key);
 	}
 	if (totals)
 		count_more(key, totals, packets, now);

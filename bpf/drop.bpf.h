@@ -14,7 +14,17 @@ struct drops {
 };
 extern struct drops drops SEC(".maps");
 
-/* Packets of a key were dropped: counts them, and tells the first (bpf/drop.bpf.c). */
+/* The same of ICMP errors. Anyone can send them, of whatever flow: that takes no room from drops. */
+struct icmp_errors {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct weir_ev_drop_key);
+	__type(value, struct weir_ev_drop_totals);
+};
+extern struct icmp_errors icmp_errors SEC(".maps");
+
+/* Packets of a key were dropped, or spoken of: counts them, and tells the first (bpf/drop.bpf.c). */
 int drop_count(const struct weir_ev_drop_key *key, __u64 packets);
 
 /* Longer than the pause before a SYN's fifth retransmit (RFC 6298: 1, 2, 4, 8, 16 s, …). */

@@ -7,6 +7,7 @@
  * ever takes a packet: the answer is always "next".
  */
 #include "bpf/conns.bpf.h"
+#include "bpf/icmp.bpf.h"
 #include "bpf/link_conns.bpf.h"
 #include "bpf/packet_find.bpf.h"
 #include "bpf/udp.bpf.h"
@@ -20,6 +21,7 @@ enum look {
 	LOOK_QUIET, /* TCP: neither begins nor ends a connection */
 	LOOK_TCP,
 	LOOK_UDP,
+	LOOK_ICMP_ERROR,
 	LOOK_TUNNEL, /* one with a packet inside that is not told by a look */
 	LOOK_OTHER,  /* or not to be told by a look */
 };
@@ -45,6 +47,17 @@ static __always_inline const __u8 *look_behind_ip(const __u8 *ip, const __u8 *en
 	return upper;
 }
 
+static __always_inline enum look look_at_rest(__u8 protocol, __u8 type)
+{
+	if (protocol == IPPROTO_UDP)
+		return LOOK_UDP;
+	if (protocol == IPPROTO_ICMP && packet_is_icmp_error(false, type))
+		return LOOK_ICMP_ERROR;
+	if (protocol == IPPROTO_ICMPV6 && packet_is_icmp_error(true, type))
+		return LOOK_ICMP_ERROR;
+	return LOOK_OTHER;
+}
+
 static __always_inline enum look look_at_ip(const __u8 *ip, const __u8 *end, __be16 ethertype)
 {
 	__u8 protocol;
@@ -54,7 +67,7 @@ static __always_inline enum look look_at_ip(const __u8 *ip, const __u8 *end, __b
 		return LOOK_OTHER;
 	if (protocol == IPPROTO_TCP)
 		return look_at_flags(upper[13]);
-	return protocol == IPPROTO_UDP ? LOOK_UDP : LOOK_OTHER;
+	return look_at_rest(protocol, upper[0]);
 }
 
 #define ETHERNET_BYTES 14
@@ -371,6 +384,10 @@ static __noinline int from_pod(struct __sk_buff *skb, bool has_socket)
 
 	if (link_parse(skb, &packet) || !since)
 		return NEXT;
+	if (packet.flags & PACKET_ICMP_ERROR) {
+		icmp_error_seen(skb, &packet, WEIR_EV_ICMP_FROM_POD);
+		return NEXT;
+	}
 	if (handshake(&packet, CONN_SYN_LEFT, CONN_ANSWER_LEFT))
 		return NEXT;
 	if (has_socket && is_sockets_own(&packet)) {
@@ -391,6 +408,10 @@ static __noinline int to_pod(struct __sk_buff *skb, bool is_watched)
 
 	if (link_parse(skb, &packet) || !since)
 		return NEXT;
+	if (packet.flags & PACKET_ICMP_ERROR) {
+		icmp_error_seen(skb, &packet, WEIR_EV_ICMP_TO_POD);
+		return NEXT;
+	}
 	if (handshake(&packet, CONN_SYN_ARRIVED, 0))
 		return NEXT;
 	if (is_watched || !is_sockets_own(&packet))
@@ -467,7 +488,7 @@ static __always_inline enum look look_into(struct __sk_buff *skb)
 	else if (protocol == IPPROTO_IPV6)
 		inside = look_at_ip(upper, end, bpf_htons(ETH_P_IPV6));
 	else if (protocol != IPPROTO_GRE)
-		return LOOK_OTHER;
+		return look_at_rest(protocol, upper[0]);
 	return inside == LOOK_OTHER ? LOOK_TUNNEL : inside;
 }
 
@@ -484,35 +505,45 @@ __noinline int link_parse_inside(struct __sk_buff *skb, const struct packet *out
 	return r ? r : packet_parse_skb(skb, &scope, ret);
 }
 
-/* A handshake on its way between nodes, also in a tunnel. */
-static __noinline int uplink(struct __sk_buff *skb, __u32 syn_flag, __u32 answer_flag)
+static __always_inline void uplink_seen(struct __sk_buff *skb, const struct packet *packet, bool out)
+{
+	if (packet->flags & PACKET_ICMP_ERROR)
+		icmp_error_seen(skb, packet, out ? WEIR_EV_ICMP_UPLINK_OUT : WEIR_EV_ICMP_UPLINK_IN);
+	else if (out)
+		handshake(packet, CONN_SYN_OUT, 0);
+	else
+		handshake(packet, 0, CONN_ANSWER_CAME);
+}
+
+/* On the way between nodes, also in a tunnel. */
+static __noinline int uplink(struct __sk_buff *skb, bool out)
 {
 	struct packet packet, inside;
 
 	if (link_parse(skb, &packet))
 		return NEXT;
-	if (packet.protocol == IPPROTO_TCP)
-		handshake(&packet, syn_flag, answer_flag);
-	else if (!link_parse_inside(skb, &packet, &inside))
-		handshake(&inside, syn_flag, answer_flag);
+	if (link_parse_inside(skb, &packet, &inside))
+		uplink_seen(skb, &packet, out);
+	else
+		uplink_seen(skb, &inside, out);
 	return NEXT;
 }
 
-static __always_inline bool is_for_uplink(enum look look)
+static __always_inline bool matters_at_uplink(enum look look)
 {
-	return look == LOOK_TCP || look == LOOK_TUNNEL;
+	return look == LOOK_TCP || look == LOOK_ICMP_ERROR || look == LOOK_TUNNEL;
 }
 
 SEC("tc")
 int uplink_in(struct __sk_buff *skb)
 {
-	return is_for_uplink(look_into(skb)) ? uplink(skb, 0, CONN_ANSWER_CAME) : NEXT;
+	return matters_at_uplink(look_into(skb)) ? uplink(skb, false) : NEXT;
 }
 
 SEC("tc")
 int uplink_out(struct __sk_buff *skb)
 {
-	return is_for_uplink(look_into(skb)) ? uplink(skb, CONN_SYN_OUT, 0) : NEXT;
+	return matters_at_uplink(look_into(skb)) ? uplink(skb, true) : NEXT;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

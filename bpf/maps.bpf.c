@@ -19,6 +19,7 @@ struct udp_sockets udp_sockets SEC(".maps");
 struct udp_flows udp_flows SEC(".maps");
 struct udp_hints udp_hints SEC(".maps");
 struct drops drops SEC(".maps");
+struct icmp_errors icmp_errors SEC(".maps");
 struct link_conns link_conns SEC(".maps");
 struct link_places link_places SEC(".maps");
 

@@ -212,22 +212,21 @@ static __always_inline int packet_udp_length(struct packet *packet, __u32 off, _
 	return 0;
 }
 
+/* RFC 4443; RFC 792. */
+static __always_inline bool packet_is_icmp_error(bool v6, __u8 type)
+{
+	return v6 ? type >= 1 && type <= 4 : type == 3 || type == 11 || type == 12;
+}
+
 static __always_inline void packet_icmp(const __u8 *icmp, struct packet *packet)
 {
 	bool v6 = packet->protocol == IPPROTO_ICMPV6;
 	__u8 type = icmp[0];
-	bool error, echo;
+	bool echo = v6 ? type == 128 || type == 129 : type == 0 || type == 8;
 
-	if (v6) { /* RFC 4443 */
-		error = type >= 1 && type <= 4;
-		echo = type == 128 || type == 129;
-	} else { /* RFC 792 */
-		error = type == 3 || type == 11 || type == 12;
-		echo = type == 0 || type == 8;
-	}
 	packet->icmp_type = type;
 	packet->icmp_code = icmp[1];
-	if (error)
+	if (packet_is_icmp_error(v6, type))
 		packet->flags |= PACKET_ICMP_ERROR;
 	if (!echo)
 		return;

@@ -18,7 +18,7 @@ enum weir_ev_type {
 	WEIR_EV_FLOW = 1,   /* struct weir_ev_flow */
 	WEIR_EV_CGROUP = 2, /* struct weir_ev_cgroup */
 	WEIR_EV_PAUSE = 3,  /* of a sweep, a header alone: WEIR_EV_PAUSE_ENTRIES had no news */
-	WEIR_EV_DROP = 4,   /* struct weir_ev_drop */
+	WEIR_EV_DROP = 4,   /* struct weir_ev_drop: packets dropped, or spoken of by an ICMP error */
 	WEIR_EV_DNS = 5,    /* struct weir_ev_dns, as much of it as hdr.len says */
 };
 
@@ -132,25 +132,41 @@ struct weir_ev_cgroup {
  */
 #define WEIR_EV_REASON_LISTEN_OVERFLOW 0xffff0001U
 
-/* Key of the map drops: packets of one flow that the kernel dropped for one reason at one place. */
+/* Where an ICMP error was seen. The first two have come to the node with it. */
+enum weir_ev_icmp_at {
+	WEIR_EV_ICMP_FROM_POD = 0,   /* at its pod's link */
+	WEIR_EV_ICMP_UPLINK_IN = 1,
+	WEIR_EV_ICMP_TO_POD = 2,
+	WEIR_EV_ICMP_UPLINK_OUT = 3,
+};
+
+/*
+ * Key of the map drops: packets of one flow that the kernel dropped for one reason at one place.
+ * And of the map icmp_errors: packets of one flow that ICMP errors of one kind spoke of.
+ */
 struct weir_ev_drop_key {
 	__u8 source[16];       /* of the packet as it was dropped, translated or not */
 	__u8 destination[16];
+	__u8 sender[16];       /* of the ICMP errors; zero of what the kernel dropped */
 	__u64 place;           /* address of the code that dropped it; 0 unknown */
 	__u32 isn;             /* TCP with a SYN: the client's initial sequence number */
 	__u32 reason;          /* of the running kernel's enum skb_drop_reason, or WEIR_EV_REASON_ */
 	__u32 netns;           /* as in struct weir_ev_flow: where it was dropped */
 	__u16 source_port;
 	__u16 destination_port;
-	__u8 protocol;         /* IPPROTO_TCP, IPPROTO_UDP */
+	__u16 icmp_mtu;        /* that the next hop has room for; 0 not told; 65535: or more */
+	__u8 protocol;         /* IPPROTO_TCP, IPPROTO_UDP; of an ICMP error any that has ports, or ICMP */
 	__u8 tcp_flags;        /* as in the header: SYN 2, ACK 16, …; 0 without a SYN */
-	__u8 pad[6];
+	__u8 icmp_type;        /* 0: the kernel dropped it */
+	__u8 icmp_code;
+	__u8 icmp_at;          /* enum weir_ev_icmp_at */
+	__u8 pad;
 };
 
-/* Value of the map drops. */
+/* Value of the maps drops and icmp_errors. */
 struct weir_ev_drop_totals {
 	__u64 last_ns;
-	__u64 packets;   /* segments of a GSO packet */
+	__u64 packets;   /* segments of a GSO packet; errors */
 	__u64 reported;  /* of them */
 };
 
@@ -216,7 +232,7 @@ struct weir_ev_stats {
 	__u64 lost_storage_failed;  /* no memory to remember who owns a UDP socket */
 	__u64 lost_tcp_table_full;  /* connections the table had no room for */
 	__u64 lost_udp_table_full;  /* datagrams of exchanges the table had no room for */
-	__u64 lost_drop_table_full; /* dropped packets the table had no room for */
+	__u64 lost_drop_table_full; /* dropped packets and ICMP errors the tables had no room for */
 	__u64 lost_link_table_full; /* packets of connections the table had no room for */
 	__u64 bad_packets;          /* on links: truncated or against their RFC; not part of seen */
 	__u64 lost_dns_no_room;     /* DNS messages while half of the ring was full */
@@ -293,10 +309,10 @@ struct weir_ev_link {
 _Static_assert(sizeof(struct weir_ev_hdr) == 16, "weir_ev_hdr layout");
 _Static_assert(sizeof(struct weir_ev_flow) == 208, "weir_ev_flow layout");
 _Static_assert(sizeof(struct weir_ev_cgroup) == 504, "weir_ev_cgroup layout");
-_Static_assert(sizeof(struct weir_ev_drop_key) == 64, "weir_ev_drop_key layout");
+_Static_assert(sizeof(struct weir_ev_drop_key) == 80, "weir_ev_drop_key layout");
 _Static_assert(sizeof(struct weir_ev_drop_totals) == 24, "weir_ev_drop_totals layout");
 _Static_assert(sizeof(struct weir_ev_drop_client) == 64, "weir_ev_drop_client layout");
-_Static_assert(sizeof(struct weir_ev_drop) == 160, "weir_ev_drop layout");
+_Static_assert(sizeof(struct weir_ev_drop) == 176, "weir_ev_drop layout");
 _Static_assert(sizeof(struct weir_ev_stats) == 72, "weir_ev_stats layout");
 _Static_assert(sizeof(struct weir_ev_dns_end) == 80, "weir_ev_dns_end layout");
 _Static_assert(sizeof(struct weir_ev_dns) == 1336, "weir_ev_dns layout");

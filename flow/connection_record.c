@@ -146,5 +146,6 @@ void weir_connection_record(const struct weir_connection *conn,
 	ret_flow->rtt_us = conn->rtt_us;
 	ret_flow->rtt_min_us = conn->rtt_min_us;
 	ret_flow->drop = (struct weir_flow_drop){ 0 };
+	ret_flow->icmp = (struct weir_flow_icmp){ 0 };
 	ret_flow->verdict = (uint8_t)verdict(conn, ret_flow);
 }

@@ -98,7 +98,8 @@ struct weir_correlate_stats {
 	uint64_t pending;    /* held; not in a record yet */
 	uint64_t absorbed;   /* of @delivered: of ends whose connection had its CLOSED record, and
 			      * of TCP sockets that are still connecting */
-	uint64_t unmatched;  /* of @delivered: drops of established TCP not known here */
+	uint64_t unmatched;  /* of @delivered: drops of established TCP, and ICMP errors of any
+			      * kind, of connections not known here */
 	uint64_t evicted;    /* connections, or what was dropped of one, that had to make room */
 	uint64_t joined;     /* connections whose second end was found */
 	uint64_t collisions; /* ends kept apart although their key was taken */
@@ -137,6 +138,10 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
  * when more was dropped. The records of the connection that this becomes have what was
  * dropped, too; when it never becomes one, CLOSED has the verdict DROPPED. A connect() that succeeds
  * later has another id than its notices.
+ *
+ * What an ICMP error spoke of is found in the same way, and said by the next record, without a verdict
+ * of its own. It makes no NOTICE: of a connection that is not known it is counted as unmatched, of one
+ * that still connects its CLOSED record says it.
  *
  * Shape:  16,384 connections at most; the one of which nothing was dropped for longest makes room,
  *         and its later records do not say what was dropped. Counted as evicted.

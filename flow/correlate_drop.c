@@ -194,6 +194,33 @@ static void make_room(struct weir_correlate *corr, uint64_t now_ns)
 	weir_dropped_remove(&corr->dropped, corr->dropped.told.head);
 }
 
+/* A notice is of what was dropped: what ICMP errors say waits for a record. */
+static void add_drop(struct weir_correlate *corr, uint32_t index, const struct weir_drop_input *in,
+		     uint64_t now_ns)
+{
+	struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
+
+	if (!item->flow.drop.packets) {
+		describe(corr, in, &item->flow);
+		if (!item->owned)
+			weir_dropped_wait(&corr->dropped, index, now_ns);
+	}
+	item->flow.drop.packets += in->packets;
+	item->flow.drop.reason = in->reason;
+	item->flow.drop.place = in->place;
+}
+
+static void add_icmp(struct weir_correlate *corr, uint32_t index, const struct weir_drop_input *in,
+		     uint64_t now_ns)
+{
+	struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
+
+	if (!item->flow.drop.packets)
+		weir_dropped_touch(&corr->dropped, index, now_ns);
+	weir_icmp_count(&item->flow.icmp, &item->icmp, &in->icmp, in->icmp_at, in->packets,
+			in->time_ns);
+}
+
 static int remember(struct weir_correlate *corr, uint64_t id, const struct weir_drop_input *in,
 		    uint64_t now_ns, uint32_t *ret_index)
 {
@@ -206,12 +233,12 @@ static int remember(struct weir_correlate *corr, uint64_t id, const struct weir_
 		r = weir_dropped_add(&corr->dropped, id, now_ns, ret_index);
 		if (r < 0)
 			return r;
-		describe(corr, in, &weir_dropped_at(&corr->dropped, *ret_index)->flow);
 	}
 	item = weir_dropped_at(&corr->dropped, *ret_index);
-	item->flow.drop.packets += in->packets;
-	item->flow.drop.reason = in->reason;
-	item->flow.drop.place = in->place;
+	if (in->icmp.type)
+		add_icmp(corr, *ret_index, in, now_ns);
+	else
+		add_drop(corr, *ret_index, in, now_ns);
 	item->flow.time_ns = in->time_ns;
 	item->flow.last_ns = in->time_ns;
 	return 0;
@@ -256,10 +283,15 @@ int weir_correlate_add_drop(struct weir_correlate *corr, uint32_t index,
 	return 0;
 }
 
-static void add_to_notice(struct weir_correlate *corr, uint32_t index, uint64_t now_ns)
+static void add_to_notice(struct weir_correlate *corr, uint32_t index,
+			  const struct weir_drop_input *in, uint64_t now_ns)
 {
 	struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
 
+	if (in->icmp.type) {
+		count_delivered(corr);
+		return;
+	}
 	/* The same connect() tries again: its CLOSED record will say how often. */
 	if (!item->waits && item->flow.source.cookie) {
 		weir_dropped_touch(&corr->dropped, index, now_ns);
@@ -271,6 +303,12 @@ static void add_to_notice(struct weir_correlate *corr, uint32_t index, uint64_t 
 	item->pending++;
 	if (!item->waits)
 		tell(corr, index, now_ns);
+}
+
+/* Who sends an ICMP error can make it speak of anything: it is no word of a connection. */
+static bool speaks_of_none(const struct weir_place *place, const struct weir_drop_input *in)
+{
+	return in->icmp.type && !place->conn && in->protocol != IPPROTO_TCP;
 }
 
 int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_input *in,
@@ -287,7 +325,10 @@ int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_inpu
 	}
 	place.conn = find(corr, in, &place.index);
 	id = place.conn ? place.conn->id : id_of(corr, in);
-	if (in->packets) {
+	if (speaks_of_none(&place, in)) {
+		corr->stats.unmatched += in->packets > 0;
+		count_delivered(corr);
+	} else if (in->packets) {
 		r = remember(corr, id, in, now_ns, &index);
 		if (r < 0)
 			return r;
@@ -296,7 +337,7 @@ int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_inpu
 		else if (weir_dropped_at(&corr->dropped, index)->owned)
 			count_delivered(corr);
 		else
-			add_to_notice(corr, index, now_ns);
+			add_to_notice(corr, index, in, now_ns);
 	} else {
 		count_delivered(corr);
 	}
@@ -339,6 +380,9 @@ void weir_correlate_complete_drop(const struct weir_correlate *corr,
 	const struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
 
 	if (!index)
+		return;
+	flow->icmp = item->flow.icmp;
+	if (!item->flow.drop.packets)
 		return;
 	flow->drop = item->flow.drop;
 	if (flow->verdict == WEIR_VERDICT_UNKNOWN)

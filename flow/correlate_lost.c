@@ -88,6 +88,15 @@ static void give_up(struct weir_correlate *corr)
 	corr->stats.unmatched++;
 }
 
+/* Where the packet was seen it may have been translated: then its client knows it by another name. */
+static void look_for_sent(struct weir_correlate *corr, struct weir_drop_input *in)
+{
+	struct weir_drop_input sent;
+
+	if (weir_correlate_has_nat(corr) && weir_correlate_sent_drop(corr, in, &sent))
+		*in = sent;
+}
+
 static void keep_unfound(struct weir_correlate *corr)
 {
 	struct weir_lost *lost = &corr->lost;
@@ -96,10 +105,12 @@ static void keep_unfound(struct weir_correlate *corr)
 	for (size_t i = 0; i < lost->count; i++) {
 		if (!lost->items[i].in.packets)
 			continue;
-		if (++lost->items[i].passes < PASSES_MAX)
-			lost->items[kept++] = lost->items[i];
-		else
+		if (++lost->items[i].passes < PASSES_MAX) {
+			lost->items[kept] = lost->items[i];
+			look_for_sent(corr, &lost->items[kept++].in);
+		} else {
 			give_up(corr);
+		}
 	}
 	lost->count = kept;
 }
@@ -131,6 +142,12 @@ void weir_lost_done(struct weir_lost *lost)
 	free(lost->buckets);
 }
 
+/* Anyone can send ICMP errors: they leave half for what was dropped. */
+static size_t room_for(const struct weir_drop_input *in)
+{
+	return in->icmp.type ? WEIR_LOST_MAX / 2 : WEIR_LOST_MAX;
+}
+
 void weir_correlate_lose(struct weir_correlate *corr, const struct weir_drop_input *in,
 			 uint64_t now_ns)
 {
@@ -138,7 +155,7 @@ void weir_correlate_lose(struct weir_correlate *corr, const struct weir_drop_inp
 
 	corr->stats.inputs++;
 	corr->stats.pending++;
-	if (!in->packets || lost->count == WEIR_LOST_MAX) {
+	if (!in->packets || lost->count >= room_for(in)) {
 		corr->stats.pending--;
 		corr->stats.delivered++;
 		corr->stats.unmatched += in->packets > 0;

@@ -56,6 +56,16 @@ static void unlist(struct weir_dropped_table *dropped, uint32_t index)
 	weir_table_unlink(&dropped->table, waits ? &dropped->waiting : &dropped->told, index);
 }
 
+void weir_dropped_wait(struct weir_dropped_table *dropped, uint32_t index, uint64_t now_ns)
+{
+	struct weir_dropped *item = weir_dropped_at(dropped, index);
+
+	unlist(dropped, index);
+	item->waits = true;
+	item->held = weir_ticks_at(now_ns);
+	weir_table_append(&dropped->table, &dropped->waiting, index);
+}
+
 void weir_dropped_touch(struct weir_dropped_table *dropped, uint32_t index, uint64_t now_ns)
 {
 	struct weir_dropped *item = weir_dropped_at(dropped, index);

@@ -9,13 +9,15 @@
 #include "flow/flow.h"
 #include "flow/table.h"
 
-/** struct weir_dropped - what is known of a connection of which packets were dropped. */
+/** struct weir_dropped - what is known of a connection of which packets were dropped, or spoken of
+ * by ICMP errors. */
 struct weir_dropped {
 	struct weir_table_link link;
 	uint32_t held;       /* when it came into its list; see flow/ticks.h */
 	uint32_t pending;    /* inputs that no record tells of yet */
 	bool waits;          /* in the list of those whose notice is still to come */
 	bool owned;          /* a connection in the correlator's table refers to it by @flow.id */
+	struct weir_icmp_tally icmp;
 	struct weir_flow flow;  /* its notice, if it were made now; the key is @flow.id */
 };
 
@@ -49,6 +51,9 @@ static inline struct weir_dropped *weir_dropped_at(const struct weir_dropped_tab
 /** weir_dropped_add() - an item whose notice waits, as of @now_ns; -ENOSPC when there are @max. */
 int weir_dropped_add(struct weir_dropped_table *dropped, uint64_t id, uint64_t now_ns,
 		     uint32_t *ret_index);
+
+/** weir_dropped_wait() - it has something to tell now, after a while: as it were added anew. */
+void weir_dropped_wait(struct weir_dropped_table *dropped, uint32_t index, uint64_t now_ns);
 
 /** weir_dropped_touch() - it was told, or more was dropped of what is told: the youngest of these. */
 void weir_dropped_touch(struct weir_dropped_table *dropped, uint32_t index, uint64_t now_ns);

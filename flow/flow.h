@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow/icmp.h"
 #include "lib/addr.h"
 
 /*
@@ -148,14 +149,15 @@ struct weir_flow_input {
 };
 
 /**
- * struct weir_drop_input - packets of one flow that the kernel dropped, for one reason at one place.
+ * struct weir_drop_input - packets of one flow that the kernel dropped, for one reason at one place;
+ * or, with @icmp, packets of one flow that ICMP errors of one kind spoke of.
  *
  * Told are TCP's with a SYN, every datagram, and with neither SYN nor @isn what was lost of an
  * established TCP connection.
  */
 struct weir_drop_input {
 	enum weir_input_kind kind;  /* OPEN the first, UPDATE, CLOSE: none for long */
-	uint8_t protocol;           /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t protocol;           /* IPPROTO_TCP or IPPROTO_UDP; of ICMP errors any */
 	uint8_t tcp_flags;          /* of the header: SYN 2, ACK 16 */
 	uint16_t source_port;
 	uint16_t destination_port;
@@ -164,6 +166,8 @@ struct weir_drop_input {
 	uint32_t reason;            /* the kernel's enum skb_drop_reason */
 	uint64_t place;             /* address in the kernel */
 	uint64_t packets;           /* since the last input of this kind of drop; 0 with CLOSE only */
+	struct weir_icmp_error icmp;  /* type 0: it was dropped */
+	enum weir_icmp_at icmp_at;
 	uint64_t time_ns;           /* of the latest */
 	struct weir_addr source;    /* of the packet, translated or not */
 	struct weir_addr destination;
@@ -224,6 +228,7 @@ struct weir_flow {
 	uint32_t rtt_us;
 	uint32_t rtt_min_us;
 	struct weir_flow_drop drop;
+	struct weir_flow_icmp icmp;
 };
 
 /** weir_end_reason_to_str() - "FIN", "RST", …; "" for WEIR_END_NONE. */

@@ -39,6 +39,7 @@ static void decode_drop(const char *record)
 		return;
 	fuzz_check(in.kind <= WEIR_INPUT_CLOSE);
 	fuzz_check(in.packets || in.kind == WEIR_INPUT_CLOSE);
+	fuzz_check(!in.icmp.type || in.icmp_at < WEIR_ICMP_AT_MAX_);
 	fuzz_check(memchr(in.client.comm, '\0', sizeof(in.client.comm)));
 }
 
@@ -111,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	decode(data, size);
 	decode_body(WEIR_EV_FLOW, sizeof(struct weir_ev_flow), data, size);
 	decode_body(WEIR_EV_CGROUP, sizeof(struct weir_ev_cgroup), data, size);
+	decode_body(WEIR_EV_DROP, sizeof(struct weir_ev_drop), data, size);
 	decode_body(WEIR_EV_DNS, offsetof(struct weir_ev_dns, payload) + 64, data, size);
 	return 0;
 }

@@ -274,6 +274,33 @@ static void decode_drop_every_field_arrives(void **state)
 	assert_string_equal(in.client.comm, "curl");
 }
 
+static void decode_drop_of_an_icmp_error_has_its_sender(void **state)
+{
+	struct weir_ev_drop ev = drop_sample();
+	struct weir_drop_input in;
+
+	(void)state;
+	assert_int_equal(weir_decode_drop(&ev, &in), 0);
+	assert_int_equal(in.icmp.type, 0);
+	memset(ev.key.sender, 0xfe, sizeof(ev.key.sender));
+	ev.key.protocol = 58;
+	ev.key.icmp_type = 2;
+	ev.key.icmp_code = 255;
+	ev.key.icmp_mtu = 65535;
+	ev.key.icmp_at = WEIR_EV_ICMP_UPLINK_OUT;
+	assert_int_equal(weir_decode_drop(&ev, &in), 0);
+	assert_int_equal(in.icmp.type, 2);
+	assert_int_equal(in.icmp.code, 255);
+	assert_int_equal(in.icmp.mtu, 65535);
+	assert_int_equal(in.icmp_at, WEIR_ICMP_UPLINK_OUT);
+	assert_memory_equal(in.icmp.sender.bytes, ev.key.sender, 16);
+	ev.key.icmp_at++;
+	assert_int_equal(weir_decode_drop(&ev, &in), -EBADMSG);
+	ev.key.icmp_at = 0;
+	ev.key.protocol = 47;
+	assert_int_equal(weir_decode_drop(&ev, &in), -EBADMSG);
+}
+
 static void decode_drop_values_that_do_not_exist_are_refused(void **state)
 {
 	struct weir_drop_input in;
@@ -467,6 +494,7 @@ int main(void)
 		cmocka_unit_test(decode_flow_handshake_is_where_it_was_seen_last),
 		cmocka_unit_test(decode_flow_unaligned_is_fine),
 		cmocka_unit_test(decode_drop_every_field_arrives),
+		cmocka_unit_test(decode_drop_of_an_icmp_error_has_its_sender),
 		cmocka_unit_test(decode_drop_values_that_do_not_exist_are_refused),
 		cmocka_unit_test(decode_dns_every_field_arrives),
 		cmocka_unit_test(decode_dns_values_that_cannot_be_are_refused),
