@@ -51,6 +51,23 @@ static void put_last_seen(struct weir_buf *out, enum weir_seen seen)
 	weir_json_close(out, '}');
 }
 
+/* The code is told also when it is 0, which is one of them. */
+static void put_icmp_error(struct weir_buf *out, const struct weir_flow_icmp *icmp)
+{
+	if (!icmp->packets)
+		return;
+	WEIR_JSON_LIT(out, "\"icmp_error\":{");
+	WEIR_JSON_U32(out, "\"type\":", icmp->latest.type);
+	WEIR_JSON_LIT(out, "\"code\":");
+	weir_buf_put_u64(out, icmp->latest.code);
+	WEIR_JSON_LIT(out, ",");
+	WEIR_JSON_STR(out, "\"name\":", weir_icmp_to_str(&icmp->latest));
+	WEIR_JSON_ADDR(out, "\"sender\":", &icmp->latest.sender);
+	WEIR_JSON_U32(out, "\"mtu\":", icmp->latest.mtu);
+	WEIR_JSON_U64(out, "\"count\":", icmp->packets);
+	weir_json_close(out, '}');
+}
+
 static void put_times(struct weir_buf *out, const struct weir_record *record)
 {
 	const struct weir_flow *flow = &record->flow;
@@ -68,6 +85,7 @@ static void put_times(struct weir_buf *out, const struct weir_record *record)
 	if (flow->reset_by != WEIR_ROLE_UNKNOWN)
 		WEIR_JSON_STR(out, "\"reset_by\":",
 			      flow->reset_by == WEIR_ROLE_CLIENT ? "source" : "destination");
+	put_icmp_error(out, &flow->icmp);
 }
 
 static void put_counts(struct weir_buf *out, const struct weir_flow *flow)
@@ -118,6 +136,25 @@ static void put_rtt_ms(struct weir_buf *out, uint32_t rtt_us)
 	WEIR_JSON_LIT(out, "ms");
 }
 
+static void summarise_icmp(struct weir_buf *out, const struct weir_flow_icmp *icmp)
+{
+	const char *name = weir_icmp_to_str(&icmp->latest);
+	char sender[WEIR_ADDR_TEXT_MAX];
+
+	if (!icmp->packets)
+		return;
+	WEIR_JSON_LIT(out, "; ICMP ");
+	if (*name) {
+		weir_buf_puts(out, name);
+	} else {
+		weir_buf_put_u64(out, icmp->latest.type);
+		WEIR_JSON_LIT(out, "/");
+		weir_buf_put_u64(out, icmp->latest.code);
+	}
+	WEIR_JSON_LIT(out, " from ");
+	weir_buf_puts(out, weir_addr_to_str(&icmp->latest.sender, sender));
+}
+
 void weir_json_summary(struct weir_buf *out, const struct weir_flow *flow)
 {
 	const char *reason = weir_end_reason_to_str(flow->end_reason);
@@ -138,6 +175,7 @@ void weir_json_summary(struct weir_buf *out, const struct weir_flow *flow)
 		WEIR_JSON_LIT(out, " last seen ");
 		weir_buf_puts(out, weir_seen_at(flow->seen));
 	}
+	summarise_icmp(out, &flow->icmp);
 	if (flow->state != WEIR_STATE_OPEN &&
 	    (flow->bytes_sent || flow->bytes_received || flow->established)) {
 		WEIR_JSON_LIT(out, "; ");

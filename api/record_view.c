@@ -97,6 +97,18 @@ static void read_l4(struct json_object *flow, struct weir_view *view)
 	}
 }
 
+static void read_icmp_error(struct json_object *connection, struct weir_view_connection *c)
+{
+	struct json_object *object = weir_json_get(connection, "icmp_error");
+
+	c->icmp_name = weir_json_get_text(object, "name");
+	c->icmp_sender = weir_json_get_text(object, "sender");
+	c->icmp_count = weir_json_get_number(object, "count");
+	c->icmp_type = weir_json_get_number(object, "type");
+	c->icmp_code = weir_json_get_number(object, "code");
+	c->icmp_mtu = weir_json_get_number(object, "mtu");
+}
+
 static void read_connection(struct json_object *flow, struct weir_view_connection *c)
 {
 	struct json_object *object = weir_json_get(flow, "connection");
@@ -108,6 +120,7 @@ static void read_connection(struct json_object *flow, struct weir_view_connectio
 	c->end_reason = weir_json_get_text(object, "end_reason");
 	c->reset_by = weir_json_get_text(object, "reset_by");
 	c->start_reason = weir_json_get_text(object, "start_reason");
+	read_icmp_error(object, c);
 	c->bytes_sent = weir_json_get_number(object, "bytes_sent");
 	c->bytes_received = weir_json_get_number(object, "bytes_received");
 	c->packets_sent = weir_json_get_number(object, "packets_sent");

@@ -65,6 +65,12 @@ struct weir_view_connection {
 	const char *end_reason;
 	const char *reset_by;
 	const char *start_reason;
+	const char *icmp_name;
+	const char *icmp_sender;
+	uint64_t icmp_count;         /* 0: there is no ICMP error */
+	uint64_t icmp_type;
+	uint64_t icmp_code;
+	uint64_t icmp_mtu;
 	uint64_t bytes_sent;
 	uint64_t bytes_received;
 	uint64_t packets_sent;

@@ -55,7 +55,7 @@ static void put_accounting(const struct agent *agent, struct weir_buf *out)
 		{ "pending", correlate.pending },
 		{ "connections", correlate.live },
 		{ "evicted", correlate.evicted },
-		{ "drops_unmatched", correlate.unmatched },
+		{ "unmatched", correlate.unmatched },
 	};
 
 	put_members(out, members, COUNT(members));

@@ -2,6 +2,7 @@
 #include "cmd/weir/printer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,6 +286,28 @@ static void put_drop(const struct weir_view *view, struct weir_buf *out)
 	}
 }
 
+static void put_icmp_error(const struct weir_view_connection *c, struct weir_buf *out)
+{
+	if (!c->icmp_count)
+		return;
+	weir_buf_puts(out, "; ICMP ");
+	if (*c->icmp_name)
+		weir_format_text(out, c->icmp_name);
+	else
+		weir_buf_printf(out, "%" PRIu64 "/%" PRIu64, c->icmp_type, c->icmp_code);
+	if (c->icmp_mtu)
+		weir_buf_printf(out, ", MTU %" PRIu64 ",", c->icmp_mtu);
+	if (*c->icmp_sender) {
+		weir_buf_puts(out, " from ");
+		weir_format_text(out, c->icmp_sender);
+	}
+	if (c->icmp_count > 1) {
+		weir_buf_puts(out, ", ");
+		weir_format_count(out, c->icmp_count);
+		weir_buf_puts(out, " times");
+	}
+}
+
 /* From the fields where they are there: the wire's Summary is Hubble's, for those without them. */
 static void put_summary(const struct weir_printer *p, const struct weir_view *view,
 			struct weir_buf *out)
@@ -317,6 +340,7 @@ static void put_summary(const struct weir_printer *p, const struct weir_view *vi
 		weir_buf_putc(out, ' ');
 		weir_format_text(out, c->start_reason);
 	}
+	put_icmp_error(c, out);
 	put_totals(view, out);
 	put_drop(view, out);
 }

@@ -196,6 +196,33 @@ static struct weir_record unanswered(void)
 	return record;
 }
 
+static struct weir_record unreachable(void)
+{
+	struct weir_record record = unanswered();
+
+	record.flow.end_reason = WEIR_END_UNREACHABLE;
+	record.flow.icmp = (struct weir_flow_icmp){
+		.latest = { .sender = weirt_addr("192.0.2.254"), .type = 3 },
+		.packets = 2,
+	};
+	return record;
+}
+
+/* A code that no RFC names; and the largest. */
+static struct weir_record too_big(void)
+{
+	struct weir_record record = weirt_closed();
+
+	record.flow.icmp = (struct weir_flow_icmp){
+		.latest = { .sender = weirt_addr("2001:db8::fe"),
+			    .type = 2,
+			    .code = 255,
+			    .mtu = 65535 },
+		.packets = UINT64_MAX,
+	};
+	return record;
+}
+
 static struct weir_record dropped_for_no_known_reason(void)
 {
 	struct weir_record record = dropped();
@@ -249,6 +276,8 @@ static const struct {
 	{ "lost", lost },	  { "icmp", icmp },		  { "reset", reset },
 	{ "dropped", dropped },	  { "dropped_unknown", dropped_for_no_known_reason },
 	{ "unanswered", unanswered },
+	{ "unreachable", unreachable },
+	{ "too_big", too_big },
 	{ "named", named },	  { "dns_query", dns_query },
 	{ "dns_answer", dns_answer }, { "dns_refused", dns_refused },
 };

@@ -162,6 +162,34 @@ static void print_type_is_hubbles_word(void **state)
 		check_compact(&opts, cases[i].line, cases[i].want);
 }
 
+static void print_icmp_error_is_behind_the_end(void **state)
+{
+#define FLOW(error_)                                                                                   \
+	"{\"flow\":{\"l4\":{\"UDP\":{}},\"connection\":{\"state\":\"CLOSED\",\"end_reason\":\"IDLE\"," \
+	"\"packets_sent\":\"1\",\"icmp_error\":" error_ "}}}"
+	static const struct {
+		const char *line;
+		const char *want;
+	} cases[] = {
+		{ FLOW("{\"type\":3,\"code\":3,\"name\":\"PORT_UNREACHABLE\",\"sender\":\"10.0.0.1\","
+		       "\"count\":\"1\"}"),
+		  "(UDP CLOSED IDLE; ICMP PORT_UNREACHABLE from 10.0.0.1; sent " },
+		{ FLOW("{\"type\":3,\"code\":4,\"name\":\"FRAGMENTATION_NEEDED\",\"sender\":"
+		       "\"10.0.0.1\",\"mtu\":1400,\"count\":\"3\"}"),
+		  "; ICMP FRAGMENTATION_NEEDED, MTU 1400, from 10.0.0.1, 3 times; sent " },
+		{ FLOW("{\"type\":2,\"code\":9,\"sender\":\"a\\nb\",\"count\":\"1\"}"),
+		  "; ICMP 2/9 from a?b; sent " },
+		{ FLOW("{\"type\":3,\"code\":3,\"name\":7,\"count\":1}"), "; ICMP 3/3; sent " },
+		{ FLOW("[]"), "(UDP CLOSED IDLE; sent " },
+	};
+#undef FLOW
+	const struct weir_printer_opts opts = { .format = WEIR_PRINT_COMPACT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_compact(&opts, cases[i].line, cases[i].want);
+}
+
 static void print_pod_without_object_is_its_uid(void **state)
 {
 #define END(more_) "{\"identity\":0,\"kind\":\"pod\",\"pod_uid\":\"bbff\\n8087\"" more_ "}"
@@ -246,6 +274,7 @@ int main(void)
 		cmocka_unit_test(print_dns_in_hubbles_words),
 		cmocka_unit_test(print_hostile_names_never_reach_the_terminal),
 		cmocka_unit_test(print_type_is_hubbles_word),
+		cmocka_unit_test(print_icmp_error_is_behind_the_end),
 		cmocka_unit_test(print_pod_without_object_is_its_uid),
 		cmocka_unit_test(print_errors_are_returned_not_printed),
 	};
