@@ -227,6 +227,8 @@ int weir_decode_dns(const void *data, struct weir_dns_event *ret_event)
 		return -EBADMSG;
 	ret_event->time_ns = ev.hdr.ts_ns;
 	ret_event->answer = ev.end.answer;
+	ret_event->seq = ev.end.seq;
+	ret_event->isn = ev.end.isn;
 	ret_event->protocol = ev.end.protocol;
 	ret_event->client_port = ev.end.client_port;
 	ret_event->server_port = ev.end.server_port;

@@ -37,7 +37,8 @@ struct weir_cgroup_event {
 /** weir_decode_cgroup() - as weir_decode_flow(); -EBADMSG also for a path without end. */
 int weir_decode_cgroup(const void *data, struct weir_cgroup_event *ret_event);
 
-/** struct weir_dns_event - one DNS message as a client on this node sent or received it. */
+/** struct weir_dns_event - what a client on this node sent or received: over UDP one DNS message, of
+ * TCP a part of the stream. */
 struct weir_dns_event {
 	uint64_t time_ns;
 	bool answer;               /* false: from the client; true: to it */
@@ -46,10 +47,13 @@ struct weir_dns_event {
 	uint16_t server_port;
 	struct weir_addr client;
 	struct weir_addr server;   /* as the client sees it */
-	struct weir_flow_end end;  /* the client's; all zero when it has no socket on this node */
+	struct weir_flow_end
+		end; /* the client's; without a socket here a cookie of WEIR_COOKIE_LINK */
+	uint32_t seq;              /* TCP: sequence number of the first byte */
+	uint32_t isn;              /* TCP: initial one of whoever sent it; 0 unknown */
 	const uint8_t *payload;    /* borrowed from the record; any alignment */
 	size_t captured;           /* bytes of it */
-	size_t len;                /* of the message on the wire */
+	size_t len;                /* of the message or part on the wire */
 };
 
 /** weir_decode_dns() - as weir_decode_flow(); -EBADMSG also for more bytes than there can be. */

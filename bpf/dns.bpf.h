@@ -4,6 +4,8 @@
 
 #include "bpf/common.bpf.h"
 
+struct packet;
+
 /*
  * DNS messages from packets into the ring, for whatever program has one before it. Nothing is read
  * here but what makes it one: the agent takes the message apart.
@@ -29,6 +31,12 @@ static __always_inline bool dns_port(__u16 port)
 	return false;
 }
 
+/* Whether the socket's other end is at such a port: so much is looked at of every TCP packet. */
+static __always_inline bool dns_peer(const struct __sk_buff *skb)
+{
+	return dns_ports[0] && dns_port(bpf_ntohl(skb->remote_port));
+}
+
 #define DNS_OFFSET_OF_FLAGS 2 /* RFC 1035 section 4.1.1; the first bit is QR */
 #define DNS_QR 0x80
 
@@ -47,13 +55,12 @@ static __always_inline bool dns_answers(struct __sk_buff *skb, __u32 off)
 #define DNS_ROOM_MIDDLE 256
 #define DNS_ROOM_LARGE WEIR_EV_DNS_PAYLOAD_LEN
 
-/* @wire_len is above @over, so that up to there the bytes are the message's; or zero, if the kernel
+/* @len is above @over, so that up to there the bytes are the message's; or zero, if the kernel
  * cannot read it. */
-static __always_inline void dns_tell_in(struct __sk_buff *skb, __u32 off, __u32 wire_len,
+static __always_inline void dns_tell_in(struct __sk_buff *skb, __u32 off, __u32 len, __u32 wire_len,
 					const struct weir_ev_dns_end *end, __u32 over, __u32 room)
 {
 	struct weir_ev_dns *ev = event_reserve(offsetof(struct weir_ev_dns, payload) + room);
-	__u32 len = wire_len;
 
 	if (!ev)
 		return;
@@ -80,18 +87,23 @@ static __always_inline bool dns_has_room(void)
 	       bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2;
 }
 
-/* Tell of the message of @len bytes at @off. */
-static __always_inline void dns_tell(struct __sk_buff *skb, __u32 off, __u32 len,
+/* Tell of the message of @wire_len bytes, of which @len are here at @off. */
+static __always_inline void dns_tell(struct __sk_buff *skb, __u32 off, __u32 len, __u32 wire_len,
 				     const struct weir_ev_dns_end *end)
 {
 	if (!dns_has_room())
 		stats_add_lost(lost_dns_no_room);
 	else if (len <= DNS_ROOM_SMALL)
-		dns_tell_in(skb, off, len, end, 0, DNS_ROOM_SMALL);
+		dns_tell_in(skb, off, len, wire_len, end, 0, DNS_ROOM_SMALL);
 	else if (len <= DNS_ROOM_MIDDLE)
-		dns_tell_in(skb, off, len, end, DNS_ROOM_SMALL, DNS_ROOM_MIDDLE);
+		dns_tell_in(skb, off, len, wire_len, end, DNS_ROOM_SMALL, DNS_ROOM_MIDDLE);
 	else
-		dns_tell_in(skb, off, len, end, DNS_ROOM_MIDDLE, DNS_ROOM_LARGE);
+		dns_tell_in(skb, off, len, wire_len, end, DNS_ROOM_MIDDLE, DNS_ROOM_LARGE);
 }
+
+/* A TCP packet of a socket with dns_peer(), and what an end without a socket sent or got
+ * (@tx: bool): bpf/dns.bpf.c. */
+int dns_segment(struct __sk_buff *skb, int egress);
+int dns_on_link(struct __sk_buff *skb, const struct packet *packet, int tx);
 
 #endif

@@ -7,6 +7,7 @@
  * ever takes a packet: the answer is always "next".
  */
 #include "bpf/conns.bpf.h"
+#include "bpf/dns.bpf.h"
 #include "bpf/icmp.bpf.h"
 #include "bpf/link_conns.bpf.h"
 #include "bpf/packet_find.bpf.h"
@@ -151,11 +152,7 @@ static __always_inline bool link_key_fill(struct weir_ev_link_key *key, const st
 	default:
 		return false;
 	}
-	key->protocol = packet->protocol;
-	addr_copy(key->local, tx ? packet->source : packet->destination);
-	addr_copy(key->remote, tx ? packet->destination : packet->source);
-	key->local_port = tx ? packet->source_port : packet->destination_port;
-	key->remote_port = tx ? packet->destination_port : packet->source_port;
+	link_key_set(key, packet, tx);
 	return true;
 }
 
@@ -313,13 +310,6 @@ static __always_inline struct weir_ev_link *link_add(const struct weir_ev_link_k
 	return conn;
 }
 
-static __always_inline __u32 payload_bytes(struct __sk_buff *skb, const struct packet *packet)
-{
-	__u32 end = packet->end < skb->len && skb->gso_segs < 2 ? packet->end : skb->len;
-
-	return packet->payload && end > packet->payload ? end - packet->payload : 0;
-}
-
 /* A packet of a connection that no socket here has. */
 __noinline int link_conn_seen(struct __sk_buff *skb, const struct packet *packet, int tx,
 			      __u64 since)
@@ -343,7 +333,7 @@ __noinline int link_conn_seen(struct __sk_buff *skb, const struct packet *packet
 	}
 	if (!conn || conn->flags & WEIR_EV_LINK_ENDED)
 		return 0;
-	link_count(conn, packet, tx, payload_bytes(skb, packet),
+	link_count(conn, packet, tx, link_payload_bytes(skb, packet),
 		   skb->gso_segs > 1 ? skb->gso_segs : 1, now);
 	if (key.protocol == IPPROTO_TCP) {
 		tcp_advance(&key, conn, packet, tx, now);
@@ -398,6 +388,8 @@ static __noinline int from_pod(struct __sk_buff *skb, bool has_socket)
 	if (!has_socket && is_sockets_own(&packet) && !(packet.tcp_flags & TCP_RST) && !*since)
 		*since = bpf_ktime_get_ns();
 	link_conn_seen(skb, &packet, true, *since);
+	if (dns_port(packet.destination_port))
+		dns_on_link(skb, &packet, true);
 	return NEXT;
 }
 
@@ -416,6 +408,8 @@ static __noinline int to_pod(struct __sk_buff *skb, bool is_watched)
 		return NEXT;
 	if (is_watched || !is_sockets_own(&packet))
 		link_conn_seen(skb, &packet, false, *since);
+	if (is_watched && dns_port(packet.source_port))
+		dns_on_link(skb, &packet, false);
 	return NEXT;
 }
 

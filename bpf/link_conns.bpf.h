@@ -3,6 +3,7 @@
 #define WEIR_BPF_LINK_CONNS_BPF_H
 
 #include "bpf/common.bpf.h"
+#include "bpf/packet.bpf.h"
 
 /*
  * Connections that no socket of this kernel has, as those of a virtual machine behind a pod's link:
@@ -40,6 +41,24 @@ static __always_inline __u64 *link_place_of(__u32 ifindex)
 	__u32 i = ifindex & (LINK_PLACES - 1);
 
 	return bpf_map_lookup_elem(&link_places, &i);
+}
+
+/* Of a packet that is one of a connection; @key is all zero before. */
+static __always_inline void link_key_set(struct weir_ev_link_key *key, const struct packet *packet,
+					 bool tx)
+{
+	key->protocol = packet->protocol;
+	addr_copy(key->local, tx ? packet->source : packet->destination);
+	addr_copy(key->remote, tx ? packet->destination : packet->source);
+	key->local_port = tx ? packet->source_port : packet->destination_port;
+	key->remote_port = tx ? packet->destination_port : packet->source_port;
+}
+
+static __always_inline __u32 link_payload_bytes(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u32 end = packet->end < skb->len && skb->gso_segs < 2 ? packet->end : skb->len;
+
+	return packet->payload && end > packet->payload ? end - packet->payload : 0;
 }
 
 /* Without a socket who asked is told by the packet alone. */

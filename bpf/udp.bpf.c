@@ -2,7 +2,7 @@
 /*
  * UDP datagrams and bytes by socket and peer. No hook above the packet has their lengths on every
  * supported kernel, so this one runs for packets that reach or leave a socket; it leaves at once
- * for everything but UDP. It never drops (the answer is always 1).
+ * for everything but UDP, and TCP with DNS servers. It never drops (the answer is always 1).
  */
 #include "bpf/listen.bpf.h"
 #include "bpf/udp.bpf.h"
@@ -261,6 +261,7 @@ static __noinline int dns_seen(struct __sk_buff *skb, const struct weir_ev_udp_k
 			       const struct udp_socket *socket, __u32 payload, bool egress)
 {
 	struct weir_ev_dns_end end = {};
+	__u32 bytes;
 
 	if (dns_port(key->local_port) && dns_answers(skb, payload) == egress)
 		return 0;
@@ -277,7 +278,8 @@ static __noinline int dns_seen(struct __sk_buff *skb, const struct weir_ev_udp_k
 		end.netns = socket->netns;
 		copy16(end.comm, socket->comm);
 	}
-	dns_tell(skb, payload, skb->len > payload ? skb->len - payload : 0, &end);
+	bytes = skb->len > payload ? skb->len - payload : 0;
+	dns_tell(skb, payload, bytes, bytes, &end);
 	return 0;
 }
 
@@ -363,6 +365,8 @@ int udp_egress(struct __sk_buff *skb)
 {
 	if (may_be_udp(skb))
 		return datagram_seen(skb, true);
+	if (dns_peer(skb))
+		dns_segment(skb, true);
 	if (may_be_zero_window(skb))
 		window_seen(skb, 1);
 	return 1;
@@ -373,9 +377,13 @@ int udp_ingress(struct __sk_buff *skb)
 {
 	if (may_be_udp(skb))
 		return datagram_seen(skb, false);
-	if (may_be_syn(skb))
+	if (may_be_syn(skb)) {
 		listen_syn(skb);
-	else if (may_be_zero_window(skb))
+		return 1;
+	}
+	if (dns_peer(skb))
+		dns_segment(skb, false);
+	if (may_be_zero_window(skb))
 		window_seen(skb, 0);
 	return 1;
 }

@@ -204,10 +204,14 @@ struct weir_ev_dns_end {
 	__u8 client[16];
 	__u8 server[16];     /* as the client sees it: of a query the address asked for */
 	char comm[WEIR_EV_COMM_LEN];
-	__u64 cookie;        /* of the client's socket; 0: it has none on this node */
-	__u64 cgroup_id;     /* likewise */
+	/* Of the client's socket; with WEIR_EV_COOKIE_LINK it has none on this node, and below are
+	 * zeros. 0: not known. */
+	__u64 cookie;
+	__u64 cgroup_id;
 	__u32 netns;         /* as in struct weir_ev_flow */
 	__u32 pid;
+	__u32 seq;           /* TCP: sequence number of the first byte of @payload */
+	__u32 isn;           /* TCP: initial one of whoever sent it; 0 unknown */
 	__u16 client_port;
 	__u16 server_port;
 	__u8 protocol;       /* IPPROTO_UDP, IPPROTO_TCP */
@@ -215,12 +219,15 @@ struct weir_ev_dns_end {
 	__u8 pad[2];
 };
 
-/* A DNS message as a client sent or received it; TCP's without its two bytes of length. The record
- * ends behind some byte of @payload, at a multiple of 8, not before @captured of it. */
+/* Of one packet so many records at most are made: what TCP sends at once may be many messages. */
+#define WEIR_EV_DNS_PARTS 8
+
+/* A DNS message as a client sent or received it over UDP; of TCP a part of the stream, from anywhere
+ * in it. The record ends behind some byte of @payload, at a multiple of 8, not before @captured of it. */
 struct weir_ev_dns {
 	struct weir_ev_hdr hdr;
 	struct weir_ev_dns_end end;
-	__u32 len;           /* of the message on the wire */
+	__u32 len;           /* of the message, or part, on the wire */
 	__u32 captured;      /* bytes of @payload that are it; the rest is zero */
 	__u8 payload[WEIR_EV_DNS_PAYLOAD_LEN];
 };
@@ -314,8 +321,8 @@ _Static_assert(sizeof(struct weir_ev_drop_totals) == 24, "weir_ev_drop_totals la
 _Static_assert(sizeof(struct weir_ev_drop_client) == 64, "weir_ev_drop_client layout");
 _Static_assert(sizeof(struct weir_ev_drop) == 176, "weir_ev_drop layout");
 _Static_assert(sizeof(struct weir_ev_stats) == 72, "weir_ev_stats layout");
-_Static_assert(sizeof(struct weir_ev_dns_end) == 80, "weir_ev_dns_end layout");
-_Static_assert(sizeof(struct weir_ev_dns) == 1336, "weir_ev_dns layout");
+_Static_assert(sizeof(struct weir_ev_dns_end) == 88, "weir_ev_dns_end layout");
+_Static_assert(sizeof(struct weir_ev_dns) == 1344, "weir_ev_dns layout");
 _Static_assert(sizeof(struct weir_ev_udp_key) == 32, "weir_ev_udp_key layout");
 _Static_assert(sizeof(struct weir_ev_link_key) == 40, "weir_ev_link_key layout");
 _Static_assert(sizeof(struct weir_ev_link) == 96, "weir_ev_link layout");

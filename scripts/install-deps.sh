@@ -11,7 +11,7 @@ build=(
 )
 test=(
 	libcmocka-dev libclang-rt-14-dev clang-format clang-tidy shellcheck
-	git iproute2 nftables conntrack nginx-light dnsmasq-base curl jq python3 procps util-linux
+	git iproute2 nftables conntrack nginx-light dnsmasq-base bind9-dnsutils curl jq python3 procps util-linux
 )
 
 missing=()

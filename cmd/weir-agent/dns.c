@@ -2,6 +2,7 @@
 #include "cmd/weir-agent/dns.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +11,12 @@
 #include "lib/cleanup.h"
 #include "lib/map.h"
 
+_Static_assert(WEIR_EV_DNS_PAYLOAD_LEN <= WEIR_DNS_STREAM_PART_MAX, "parts fit");
+
 struct dns {
 	struct weir_dns_pending *pending;
 	struct weir_dns_names *names;
+	struct weir_dns_streams *streams;
 	struct dns_stats stats;
 	struct weir_dns_message message;  /* the one at hand */
 };
@@ -30,6 +34,9 @@ int dns_new(struct dns **ret_dns)
 	r = weir_dns_names_new(&dns->names);
 	if (r < 0)
 		return r;
+	r = weir_dns_streams_new(&dns->streams);
+	if (r < 0)
+		return r;
 	*ret_dns = TAKE_PTR(dns);
 	return 0;
 }
@@ -40,6 +47,7 @@ void dns_free(struct dns **dns)
 		return;
 	weir_dns_pending_free(&(*dns)->pending);
 	weir_dns_names_free(&(*dns)->names);
+	weir_dns_streams_free(&(*dns)->streams);
 	free(*dns);
 	*dns = NULL;
 }
@@ -100,15 +108,20 @@ static uint64_t take_answer(struct dns *dns, const struct weir_dns_event *event,
 	return event->time_ns > asked_ns ? event->time_ns - asked_ns : 1;
 }
 
-static uint64_t follow(struct dns *dns, const struct weir_dns_event *event, uint64_t view)
+static struct weir_dns_client client_of(const struct weir_dns_event *event)
 {
-	const struct weir_dns_client client = {
+	return (struct weir_dns_client){
 		.cookie = event->end.cookie,
 		.addr = event->client,
 		.netns = event->end.netns,
 		.port = event->client_port,
 		.protocol = event->protocol,
 	};
+}
+
+static uint64_t follow(struct dns *dns, const struct weir_dns_event *event, uint64_t view)
+{
+	const struct weir_dns_client client = client_of(event);
 
 	if (event->answer) {
 		dns->stats.responses++;
@@ -117,6 +130,14 @@ static uint64_t follow(struct dns *dns, const struct weir_dns_event *event, uint
 	dns->stats.queries++;
 	weir_dns_pending_ask(dns->pending, &client, &dns->message, event->time_ns);
 	return 0;
+}
+
+/* What names the client by its socket; without one its address has to. */
+static struct weir_flow_end socket_of(const struct weir_dns_event *event)
+{
+	if (event->end.cookie & WEIR_COOKIE_LINK)
+		return (struct weir_flow_end){ 0 };
+	return event->end;
 }
 
 static struct weir_flow flow_of(const struct weir_dns_event *event, uint16_t id)
@@ -137,10 +158,7 @@ static struct weir_flow flow_of(const struct weir_dns_event *event, uint16_t id)
 		.asked_port = event->server_port,
 	};
 
-	if (event->answer)
-		flow.destination = event->end;
-	else
-		flow.source = event->end;
+	*(event->answer ? &flow.destination : &flow.source) = socket_of(event);
 	return flow;
 }
 
@@ -166,37 +184,84 @@ static void add_record(struct agent *agent, const struct weir_dns_event *event,
 	record->destination = event->answer ? client : server;
 }
 
-void dns_on_event(void *ctx, const struct weir_dns_event *event)
+/* 0, also for what is no DNS; -ENOMEM. */
+static int message_seen(struct agent *agent, const struct weir_dns_event *event,
+			const uint8_t *bytes, size_t captured, size_t len)
 {
+	const struct weir_flow_end end = socket_of(event);
 	struct weir_record_dns *told;
 	const struct weir_identity *client;
-	struct agent *agent = ctx;
 	struct dns *dns = agent->dns;
 	uint64_t latency_ns;
 	int r;
 
-	r = weir_dns_message_parse(&dns->message, event->payload, event->captured, event->len);
+	r = weir_dns_message_parse(&dns->message, bytes, captured, len);
 	if (r == -EBADMSG || (r == 0 && dns->message.response != event->answer)) {
 		dns->stats.bad++;
-		dns->stats.events++;
-		return;
+		return 0;
 	}
-	if (r < 0) {
-		agent->no_memory++;
-		return;
-	}
+	if (r < 0)
+		return r;
 	/* Kept at once: a second lookup may replace what the first one lent. */
-	client = weir_identity_ref(
-		pipeline_identify(agent, &event->end, &event->client, event->time_ns));
-	latency_ns = follow(dns, event, viewer(client, &event->end));
+	client = weir_identity_ref(pipeline_identify(agent, &end, &event->client, event->time_ns));
+	latency_ns = follow(dns, event, viewer(client, &end));
 	r = weir_record_dns_new(&dns->message, latency_ns, &told);
 	if (r < 0) {
 		weir_identity_unref(client);
-		agent->no_memory++;
-		return;
+		return r;
 	}
 	add_record(agent, event, client, told);
-	dns->stats.events++;
+	return 0;
+}
+
+/* A part of a stream while its messages come out; those that were waiting for it are its client's, too. */
+struct part_seen {
+	struct agent *agent;
+	const struct weir_dns_event *event;
+	int r;
+};
+
+static void on_stream_message(void *ctx, const uint8_t *bytes, size_t captured, size_t len)
+{
+	struct part_seen *seen = ctx;
+	int r = message_seen(seen->agent, seen->event, bytes, captured, len);
+
+	if (r < 0)
+		seen->r = r;
+}
+
+static int part_seen(struct agent *agent, const struct weir_dns_event *event)
+{
+	const struct weir_dns_part part = {
+		.client = client_of(event),
+		.server = event->server,
+		.server_port = event->server_port,
+		.answer = event->answer,
+		.seq = event->seq,
+		.isn = event->isn,
+		.bytes = event->payload,
+		.captured = event->captured,
+		.len = event->len,
+	};
+	struct part_seen seen = { .agent = agent, .event = event };
+
+	weir_dns_streams_feed(agent->dns->streams, &part, event->time_ns, on_stream_message, &seen);
+	return seen.r;
+}
+
+void dns_on_event(void *ctx, const struct weir_dns_event *event)
+{
+	struct agent *agent = ctx;
+	int r;
+
+	if (event->protocol == IPPROTO_TCP)
+		r = part_seen(agent, event);
+	else
+		r = message_seen(agent, event, event->payload, event->captured, event->len);
+	if (r < 0)
+		agent->no_memory++;
+	else
+		agent->dns->stats.events++;
 }
 
 static size_t look_up(struct agent *agent, uint64_t view, const struct weir_addr *addr,
@@ -237,6 +302,7 @@ void dns_expire(struct dns *dns, uint64_t now_ns)
 		return;
 	weir_dns_pending_expire(dns->pending, now_ns);
 	weir_dns_names_expire(dns->names, now_ns);
+	weir_dns_streams_expire(dns->streams, now_ns);
 }
 
 void dns_get_stats(const struct dns *dns, struct dns_stats *ret_stats)
@@ -244,4 +310,5 @@ void dns_get_stats(const struct dns *dns, struct dns_stats *ret_stats)
 	*ret_stats = dns->stats;
 	weir_dns_pending_get_stats(dns->pending, &ret_stats->pending);
 	weir_dns_names_get_stats(dns->names, &ret_stats->names);
+	weir_dns_streams_get_stats(dns->streams, &ret_stats->streams);
 }

@@ -9,6 +9,7 @@
 #include "cmd/options.h"
 #include "dns/names.h"
 #include "dns/pending.h"
+#include "dns/stream.h"
 
 struct agent;
 
@@ -16,12 +17,13 @@ struct agent;
 struct dns;
 
 struct dns_stats {
-	uint64_t events;     /* dealt with: a record was made, or it is in @bad */
+	uint64_t events;     /* dealt with: messages that made a record or are in @bad, parts of streams */
 	uint64_t queries;
 	uint64_t responses;
 	uint64_t bad;        /* messages that are no DNS */
 	struct weir_dns_pending_stats pending;
 	struct weir_dns_names_stats names;
+	struct weir_dns_streams_stats streams;
 };
 
 int dns_new(struct dns **ret_dns);

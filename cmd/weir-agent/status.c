@@ -160,6 +160,10 @@ static void put_dns(const struct agent *agent, struct weir_buf *out)
 		{ "queries_evicted", stats.pending.evicted },
 		{ "names", stats.names.pairs },
 		{ "names_evicted", stats.names.evicted },
+		{ "streams", stats.streams.streams },
+		{ "streams_evicted", stats.streams.evicted },
+		{ "streams_lost", stats.streams.lost },
+		{ "cut", stats.streams.cut },
 	};
 
 	put_object(out, "dns", members, COUNT(members));

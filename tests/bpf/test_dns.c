@@ -184,6 +184,119 @@ static void dns_burst_is_told_or_counted(void **state)
 	weir_capture_free(&w->capture);
 }
 
+static int listen_at(uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = make_socket(SOCK_STREAM), yes = 1;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	return fd;
+}
+
+/* The parts of one stream, in order: each where the one before ended, up to @total bytes. */
+static void check_stream(const struct world *w, bool answer, size_t total, uint8_t seed)
+{
+	size_t at = 0, missing = 0;
+
+	for (size_t i = 0; i < w->n_dns; i++) {
+		const struct weir_dns_event *event = &w->dns[i];
+
+		if (event->answer != answer)
+			continue;
+		assert_int_equal(event->protocol, IPPROTO_TCP);
+		assert_int_equal(event->server_port, PORT_A);
+		assert_int_equal(event->end.pid, getpid());
+		assert_int_equal(event->end.cgroup_id, w->cgroup_id);
+		assert_int_not_equal(event->end.cookie, 0);
+		assert_int_not_equal(event->end.netns, 0);
+		assert_int_not_equal(event->isn, 0);
+		assert_int_equal(event->seq, event->isn + 1 + (uint32_t)at);
+		assert_true(event->captured <= WEIR_EV_DNS_PAYLOAD_LEN);
+		for (size_t j = 0; j < event->captured; j++)
+			assert_int_equal(event->payload[j], byte_at(at + j, seed));
+		missing += event->len - event->captured;
+		at += event->len;
+	}
+	assert_int_equal(at, total);
+	assert_true(total > WEIR_EV_DNS_PARTS * WEIR_EV_DNS_PAYLOAD_LEN ? missing > 0 : !missing);
+}
+
+/* What goes one way, in one packet as loopback makes it, and the other. */
+static void dns_streams_arrive_to_the_byte(void **state)
+{
+	static const size_t lens[] = { 1, 64, 1232, 1233, 9855, 9856, 9857, 30000 };
+	struct world *w = *state;
+	int listener = listen_at(PORT_A);
+	uint8_t bytes[30000];
+
+	start_with_ports(w, PORT_B, PORT_A);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		int client = make_socket(SOCK_STREAM), server;
+
+		w->n_dns = 0;
+		assert_int_equal(connect_loopback(client, PORT_A), 0);
+		server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		assert_true(server >= 0);
+		for (size_t at = 0; at < lens[i]; at++)
+			bytes[at] = byte_at(at, (uint8_t)i);
+		assert_int_equal(send(client, bytes, lens[i], 0), (ssize_t)lens[i]);
+		receive_bytes(server, lens[i]);
+		for (size_t at = 0; at < lens[i]; at++)
+			bytes[at] = byte_at(at, (uint8_t)(i + 100));
+		assert_int_equal(send(server, bytes, lens[i], 0), (ssize_t)lens[i]);
+		receive_bytes(client, lens[i]);
+		drain_all(w);
+		check_stream(w, false, lens[i], (uint8_t)i);
+		check_stream(w, true, lens[i], (uint8_t)(i + 100));
+		close(client);
+		close(server);
+	}
+	close(listener);
+	weir_capture_free(&w->capture);
+}
+
+/* Both ends at such a port: the handshake says who asks. And at none, nothing is told. */
+static void dns_stream_is_told_of_the_end_that_connected(void **state)
+{
+	struct world *w = *state;
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_port = htons(PORT_B) };
+	int listener = listen_at(PORT_A), client = make_socket(SOCK_STREAM), server, yes = 1;
+	struct pair other;
+
+	start_with_ports(w, PORT_A, PORT_B);
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	assert_int_equal(bind(client, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect_loopback(client, PORT_A), 0);
+	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(server >= 0);
+	send_bytes(client, 20);
+	receive_bytes(server, 20);
+	send_bytes(server, 30);
+	receive_bytes(client, 30);
+	other = pair_open(1);
+	send_bytes(other.client, 100);
+	receive_bytes(other.server, 100);
+	drain_all(w);
+	assert_int_equal(w->n_dns, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(w->dns[i].answer, i);
+		assert_int_equal(w->dns[i].len, i ? 30 : 20);
+		assert_int_equal(w->dns[i].client_port, PORT_B);
+		assert_int_equal(w->dns[i].server_port, PORT_A);
+	}
+	close(other.listener);
+	close(other.client);
+	close(other.server);
+	close(client);
+	close(server);
+	close(listener);
+	weir_capture_free(&w->capture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +304,8 @@ int main(void)
 		cmocka_unit_test(dns_between_servers_is_told_of_the_one_that_asks),
 		cmocka_unit_test(dns_without_ports_is_not_looked_at),
 		cmocka_unit_test(dns_burst_is_told_or_counted),
+		cmocka_unit_test(dns_streams_arrive_to_the_byte),
+		cmocka_unit_test(dns_stream_is_told_of_the_end_that_connected),
 	};
 
 	return world_run(tests, sizeof(tests) / sizeof(tests[0]));

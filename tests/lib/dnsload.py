@@ -3,11 +3,17 @@
 """DNS messages made by hand, to a server and from one.
 
 usage: dnsload.py ask SERVER PORT TYPE NAME [--count N] [--edns BYTES] [--shared]
+       dnsload.py tcp SERVER PORT TYPE NAME [--count N] [--pieces BYTES]
+       dnsload.py tcpraw SERVER PORT HEX...
        dnsload.py raw SERVER PORT HEX... [--count N]
        dnsload.py serve ADDRESS PORT
 
 ask     asks N times, with a socket for each question or one for all (--shared), no more than 50 of
         them open at once; prints how many were answered. In NAME, % is the number of the question.
+tcp     asks N times on one connection, and only then reads; as one write, or so many BYTES in each
+        packet. Prints how many were answered.
+tcpraw  sends the bytes on one connection, each HEX in a packet of its own, and waits until the
+        server closes it.
 raw     sends datagrams as they are, N times, and waits for nothing.
 serve   answers as the first label of the name says: servfail, silent (never), answers that are none
         (cut, noise, other: of another id), foreign (with an address of a name nobody asked for), and
@@ -15,10 +21,13 @@ serve   answers as the first label of the name says: servfail, silent (never), a
 """
 
 import argparse
+import fcntl
 import select
 import socket
 import struct
 import sys
+import termios
+import time
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "HTTPS": 65}
 
@@ -70,6 +79,50 @@ def ask(args):
     print(answered)
 
 
+def connect_tcp(args):
+    sock = socket.create_connection((args.server, args.port), timeout=10)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def unsent(sock):
+    return struct.unpack("I", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+
+
+def send_packet(sock, data):
+    """The next is not sent before this was acknowledged, so that they do not become one."""
+    sock.sendall(data)
+    while unsent(sock):
+        time.sleep(0.0005)
+
+
+def tcp(args):
+    answered = 0
+    with connect_tcp(args) as sock:
+        asked = b""
+        for ident in range(args.count):
+            message = question(ident, args.name.replace("%", str(ident)), args.type)
+            asked += struct.pack(">H", len(message)) + message
+        for at in range(0, len(asked), args.pieces or len(asked)):
+            send_packet(sock, asked[at:at + (args.pieces or len(asked))])
+        with sock.makefile("rb") as stream:
+            while answered < args.count:
+                head = stream.read(2)
+                if len(head) < 2:
+                    break
+                answered += len(stream.read(struct.unpack(">H", head)[0])) >= 12
+    print(answered)
+
+
+def tcpraw(args):
+    with connect_tcp(args) as sock:
+        for text in args.hex:
+            send_packet(sock, bytes.fromhex(text))
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass
+
+
 def raw(args):
     with new_socket(args.server) as sock:
         for _ in range(args.count):
@@ -111,7 +164,7 @@ def serve(args):
 def main():
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("ask", "raw", "serve"):
+    for name in ("ask", "tcp", "tcpraw", "raw", "serve"):
         command = commands.add_parser(name)
         command.add_argument("server")
         command.add_argument("port", type=int)
@@ -121,11 +174,16 @@ def main():
             command.add_argument("--count", type=int, default=1)
             command.add_argument("--edns", type=int, default=0)
             command.add_argument("--shared", action="store_true")
-        elif name == "raw":
+        elif name == "tcp":
+            command.add_argument("type", choices=TYPES)
+            command.add_argument("name")
+            command.add_argument("--count", type=int, default=1)
+            command.add_argument("--pieces", type=int, default=0)
+        elif name in ("raw", "tcpraw"):
             command.add_argument("hex", nargs="+")
             command.add_argument("--count", type=int, default=1)
     args = parser.parse_args()
-    {"ask": ask, "raw": raw, "serve": serve}[args.command](args)
+    {"ask": ask, "tcp": tcp, "tcpraw": tcpraw, "raw": raw, "serve": serve}[args.command](args)
 
 
 if __name__ == "__main__":

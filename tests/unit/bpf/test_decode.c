@@ -341,6 +341,8 @@ static size_t sample_dns(struct weir_ev_dns *ev, uint32_t captured, uint32_t len
 			 .cgroup_id = 8,
 			 .netns = 9,
 			 .pid = 10,
+			 .seq = 0xfffffff0,
+			 .isn = 11,
 			 .client_port = 40000,
 			 .server_port = 53,
 			 .protocol = 17,
@@ -367,6 +369,8 @@ static void decode_dns_every_field_arrives(void **state)
 	assert_int_equal(event.protocol, 17);
 	assert_int_equal(event.client_port, 40000);
 	assert_int_equal(event.server_port, 53);
+	assert_int_equal(event.seq, 0xfffffff0);
+	assert_int_equal(event.isn, 11);
 	assert_memory_equal(event.client.bytes, ev.end.client, 16);
 	assert_memory_equal(event.server.bytes, ev.end.server, 16);
 	assert_int_equal(event.end.cookie, 7);
