@@ -299,6 +299,8 @@ const char *weir_drop_names_reason(const struct weir_drop_names *names, uint32_t
 
 	if (reason == WEIR_EV_REASON_LISTEN_OVERFLOW)
 		return "LISTEN_OVERFLOW";
+	if (reason == WEIR_EV_REASON_REQQ_FULL)
+		return "REQQ_FULL";
 	return found ? names->text.data + found->name : NULL;
 }
 

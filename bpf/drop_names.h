@@ -46,7 +46,8 @@ void weir_drop_names_free(struct weir_drop_names **names);
  * weir_drop_names_reason() - "NO_SOCKET", "NETFILTER_DROP": a reason's name.
  *
  * As BTF spells it, without SKB_DROP_REASON_; SKB_CONSUMED is "CONSUMED". What a subsystem has is
- * as it is there, "OVS_DROP_METER". Of this agent's own there is "LISTEN_OVERFLOW".
+ * as it is there, "OVS_DROP_METER". This agent's own are "LISTEN_OVERFLOW" and
+ * "REQQ_FULL".
  * Owner:  borrowed, as long as @names lives.
  * Errors: NULL for a number that is no reason on this kernel.
  */

@@ -127,10 +127,12 @@ struct weir_ev_cgroup {
 };
 
 /*
- * A reason of our own, which no kernel's enum has: the queue of connections for accept() is full.
- * Named after the counter of /proc/net/netstat. No place goes with it.
+ * Reasons of our own, which no kernel's enum has: the queue of connections for accept() is full; or
+ * that of SYNs is, and there are no SYN cookies. Named after the counters of /proc/net/netstat. No
+ * place goes with them.
  */
 #define WEIR_EV_REASON_LISTEN_OVERFLOW 0xffff0001U
+#define WEIR_EV_REASON_REQQ_FULL 0xffff0002U
 
 /* Where an ICMP error was seen. The first two have come to the node with it. */
 enum weir_ev_icmp_at {

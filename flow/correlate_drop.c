@@ -206,6 +206,10 @@ static void add_drop(struct weir_correlate *corr, uint32_t index, const struct w
 			weir_dropped_wait(&corr->dropped, index, now_ns);
 	}
 	item->flow.drop.packets += in->packets;
+	/* A sweep tells of one kind what happened before the first of another, which is told at once. */
+	if (in->time_ns < item->dropped_ns)
+		return;
+	item->dropped_ns = in->time_ns;
 	item->flow.drop.reason = in->reason;
 	item->flow.drop.place = in->place;
 }
@@ -239,6 +243,8 @@ static int remember(struct weir_correlate *corr, uint64_t id, const struct weir_
 		add_icmp(corr, *ret_index, in, now_ns);
 	else
 		add_drop(corr, *ret_index, in, now_ns);
+	if (in->time_ns < item->flow.time_ns)
+		return 0;
 	item->flow.time_ns = in->time_ns;
 	item->flow.last_ns = in->time_ns;
 	return 0;

@@ -17,6 +17,7 @@ struct weir_dropped {
 	uint32_t pending;    /* inputs that no record tells of yet */
 	bool waits;          /* in the list of those whose notice is still to come */
 	bool owned;          /* a connection in the correlator's table refers to it by @flow.id */
+	uint64_t dropped_ns; /* the latest drop */
 	struct weir_icmp_tally icmp;
 	struct weir_flow flow;  /* its notice, if it were made now; the key is @flow.id */
 };

@@ -31,6 +31,7 @@ in_pod() {
 }
 
 in_pod client sysctl -q -w net.ipv4.tcp_syn_retries=1
+in_pod other sysctl -q -w net.ipv4.tcp_syncookies=0
 
 # try PORT ADDRESS TARGETPORT [SECONDS [FROM]]: a connect() from PORT; given up after 1.5 s.
 try() {
@@ -176,11 +177,11 @@ checksums_computed_by() {
 	PY
 }
 
-# Servers in the pod other: one that resets, one whose backlog is full, one that has room for two, one
+# Servers in the pod other: one that resets, one whose backlog is full, two that have room for two, one
 # that never reads, one that does.
 cluster_spawn verdict/other python3 - > "$CLUSTER_DIR/other" <<- 'PY'
 	import socket, struct, threading
-	resets, full, late = (socket.socket(type=socket.SOCK_STREAM) for _ in range(3))
+	resets, full, late, half = (socket.socket(type=socket.SOCK_STREAM) for _ in range(4))
 	deaf, reader = (socket.socket(type=socket.SOCK_DGRAM) for _ in range(2))
 	resets.bind(("", 9021))
 	resets.listen()
@@ -188,6 +189,8 @@ cluster_spawn verdict/other python3 - > "$CLUSTER_DIR/other" <<- 'PY'
 	full.listen(0)
 	late.bind(("", 9059))
 	late.listen(1)
+	half.bind(("", 9061))
+	half.listen(1)
 	deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 	deaf.bind(("", 9023))
 	reader.bind(("", 9032))
@@ -312,6 +315,11 @@ try 31046 2001:db8:21::1 80
 try 31047 2001:db8:22::1 80
 try 31048 2001:db8:18::dead 80 5
 send 31049 "${POD_IP6[verdict/narrow]}" 9025 1 1400
+# Answers that do not come leave their requests waiting.
+rule client input tcp sport 9061 tcp dport 31161-31162 drop
+try 31161 "$other" 9061 0.1
+try 31162 "$other" 9061 0.1
+try 31061 "$other" 9061
 try 31050 "$server" 9050 1.5 host/plain.service
 talk 31051 "$server" 8001
 try 31052 "$server6" 9052
@@ -323,7 +331,7 @@ talk 31057 "$server" 8001
 fragmented 31058 "$server" 9058
 late 31059 "$other" 9059
 spoof 31060 "$other" "$other" 9060
-settle "$CLUSTER_DIR/records" 56 20
+settle "$CLUSTER_DIR/records" 59 20
 
 # verdict CAUSE PORT VERDICT END[:BY] [REASON PLACE PACKETS [SOURCE]]: of the one CLOSED record from
 # PORT, which names both ends where they have a name.
@@ -403,6 +411,7 @@ row "checksum error, data" 31057 FORWARDED TIMEOUT TCP_CSUM tcp_v4_do_rcv some
 row "a fragment is missing" 31058 DROPPED SOCKET_CLOSED FRAG_REASM_TIMEOUT ip_expire 1
 row "backlog full by the time of the last ACK" 31059 FORWARDED RST:source TCP_LISTEN_OVERFLOW tcp_v4_rcv some
 row "from an address of the host that it comes to" 31060 DROPPED ABORTED IP_LOCAL_SOURCE ip_rcv_finish_core 2
+row "too many handshakes wait, without SYN cookies" 31061 DROPPED ABORTED REQQ_FULL - 2
 tap_check "no loss" agent_check_no_loss
 tap_check "seen = delivered + losses" agent_check_balance
 tap_done

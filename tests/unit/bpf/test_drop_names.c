@@ -46,6 +46,8 @@ static void reason_of_btf_is_named(void **state)
 		{ "the mask", 0xffff0000, NULL, "DROP_REASON_UNKNOWN" },
 		{ "the last number", UINT32_MAX, NULL, "DROP_REASON_UNKNOWN" },
 		{ "our own", 0xffff0001, "LISTEN_OVERFLOW", "DROP_REASON_UNKNOWN" },
+		{ "our other", 0xffff0002, "REQQ_FULL", "DROP_REASON_UNKNOWN" },
+		{ "none of ours", 0xffff0003, NULL, "DROP_REASON_UNKNOWN" },
 		{ "a subsystem's", 0x50001, NULL, "DROP_REASON_UNKNOWN" },
 	};
 	struct weir_drop_names *names;

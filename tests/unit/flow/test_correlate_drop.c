@@ -136,6 +136,25 @@ static void connect_that_goes_on_gets_one_notice(void **state)
 	weirt_bench_done(&bench);
 }
 
+static void reason_is_the_latest_drops_not_the_latest_words(void **state)
+{
+	struct weir_drop_input late;
+	struct weirt_bench bench;
+
+	(void)state;
+	weirt_bench_init(&bench, 0);
+	put_drop(&bench, named_syn(&bench));
+	late = syn(&bench, UPDATE, 2);
+	late.time_ns -= 1;
+	late.reason = REASON + 1;
+	late.place = PLACE + 1;
+	put_drop(&bench, late);
+	weirt_wait(&bench, WEIRT_MS(21));
+	assert_int_equal(bench.count, 1);
+	assert_dropped(weirt_last(&bench), 3);
+	weirt_bench_done(&bench);
+}
+
 static void connect_that_is_over_at_once_is_one_record(void **state)
 {
 	struct weirt_bench bench;
@@ -394,6 +413,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connect_that_goes_on_gets_one_notice),
+		cmocka_unit_test(reason_is_the_latest_drops_not_the_latest_words),
 		cmocka_unit_test(connect_that_is_over_at_once_is_one_record),
 		cmocka_unit_test(failed_connect_of_which_nothing_was_dropped_stays_unknown),
 		cmocka_unit_test(dropped_answer_is_the_clients),
