@@ -172,8 +172,8 @@ static int attach_cgroup(struct weir_capture *capture, int cgroup_fd, struct wei
 		{ skel->progs.sock_post_bind4, &skel->links.sock_post_bind4 },
 		{ skel->progs.sock_post_bind6, &skel->links.sock_post_bind6 },
 		{ skel->progs.sock_release, &skel->links.sock_release },
-		{ skel->progs.udp_egress, &skel->links.udp_egress },
-		{ skel->progs.udp_ingress, &skel->links.udp_ingress },
+		{ skel->progs.socket_egress, &skel->links.socket_egress },
+		{ skel->progs.socket_ingress, &skel->links.socket_ingress },
 	};
 	size_t i;
 

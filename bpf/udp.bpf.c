@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/*
- * UDP datagrams and bytes by socket and peer. No hook above the packet has their lengths on every
- * supported kernel, so this one runs for packets that reach or leave a socket; it leaves at once
- * for everything but UDP, and TCP with DNS servers. It never drops (the answer is always 1).
- */
-#include "bpf/listen.bpf.h"
+/* UDP datagrams and bytes by socket and peer, and the DNS messages in them. */
 #include "bpf/udp.bpf.h"
 
 #include "bpf/dns.bpf.h"
-#include "bpf/window.bpf.h"
 
 /* Set by the loader: when this agent started, and for how long after it a bound socket that was
  * there before may be answering what it was not seen to ask. */
@@ -283,7 +277,7 @@ static __noinline int dns_seen(struct __sk_buff *skb, const struct weir_ev_udp_k
 	return 0;
 }
 
-static __noinline int datagram_seen(struct __sk_buff *skb, bool egress)
+__noinline int udp_seen(struct __sk_buff *skb, int egress)
 {
 	struct weir_ev_udp_key key = {};
 	struct weir_ev_udp first = {}, *udp;
@@ -293,13 +287,13 @@ static __noinline int datagram_seen(struct __sk_buff *skb, bool egress)
 	__u64 now;
 
 	if (!datagram_parse(skb, &dg))
-		return 1;
+		return 0;
 	sk = skb->sk;
 	if (!sk)
-		return 1;
+		return 0;
 	sk = bpf_sk_fullsock(sk);
 	if (!sk || sk->protocol != IPPROTO_UDP)
-		return 1;
+		return 0;
 	socket = bpf_sk_storage_get(&udp_sockets, sk, 0, 0);
 	key.cookie = bpf_get_socket_cookie(skb);
 	key.local_port = sk->src_port;
@@ -324,7 +318,7 @@ static __noinline int datagram_seen(struct __sk_buff *skb, bool egress)
 			__sync_fetch_and_add(&udp->rx_bytes, dg.bytes);
 			__sync_fetch_and_add(&udp->rx_packets, dg.count);
 		}
-		return 1;
+		return 0;
 	}
 	first.opened_ns = now;
 	first.last_ns = now;
@@ -345,47 +339,7 @@ static __noinline int datagram_seen(struct __sk_buff *skb, bool egress)
 		first.rx_packets = dg.count;
 	}
 	exchange_begin(sk, &key, &first);
-	return 1;
-}
-
-#define OFFSET_OF_PROTOCOL 9 /* in an IPv4 header */
-#define OFFSET_OF_NEXTHDR 6  /* in an IPv6 header */
-
-/* Nearly every packet is TCP's: so much is read of those, and no more. */
-static __always_inline bool may_be_udp(struct __sk_buff *skb)
-{
-	bool v4 = skb->protocol == bpf_htons(ETH_P_IP);
-	__u8 *protocol = (__u8 *)(long)skb->data + (v4 ? OFFSET_OF_PROTOCOL : OFFSET_OF_NEXTHDR);
-
-	return (void *)(protocol + 1) <= (void *)(long)skb->data_end && *protocol != IPPROTO_TCP;
-}
-
-SEC("cgroup_skb/egress")
-int udp_egress(struct __sk_buff *skb)
-{
-	if (may_be_udp(skb))
-		return datagram_seen(skb, true);
-	if (dns_peer(skb))
-		dns_segment(skb, true);
-	if (may_be_zero_window(skb))
-		window_seen(skb, 1);
-	return 1;
-}
-
-SEC("cgroup_skb/ingress")
-int udp_ingress(struct __sk_buff *skb)
-{
-	if (may_be_udp(skb))
-		return datagram_seen(skb, false);
-	if (may_be_syn(skb)) {
-		listen_syn(skb);
-		return 1;
-	}
-	if (dns_peer(skb))
-		dns_segment(skb, false);
-	if (may_be_zero_window(skb))
-		window_seen(skb, 0);
-	return 1;
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

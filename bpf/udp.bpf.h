@@ -107,4 +107,8 @@ static __always_inline void udp_event_fill(struct weir_ev_flow *ev,
 	copy16(ev->comm, udp->comm);
 }
 
+/* A datagram that reaches or leaves a socket, from cgroup_skb: counted as its exchange's, and told of if
+ * it is DNS (bpf/udp.bpf.c). */
+int udp_seen(struct __sk_buff *skb, int egress);
+
 #endif

@@ -159,8 +159,8 @@ static int load(struct weir_bpf *weir)
 	(void)bpf_program__set_autoload(weir->progs.link_to_pod, true);
 	(void)bpf_program__set_autoload(weir->progs.uplink_in, true);
 	(void)bpf_program__set_autoload(weir->progs.uplink_out, true);
-	(void)bpf_program__set_autoload(weir->progs.udp_ingress, true);
-	(void)bpf_program__set_autoload(weir->progs.udp_egress, true);
+	(void)bpf_program__set_autoload(weir->progs.socket_ingress, true);
+	(void)bpf_program__set_autoload(weir->progs.socket_egress, true);
 	return weir_bpf__load(weir);
 }
 
@@ -181,8 +181,8 @@ int main(void)
 		int to = bpf_program__fd(weir->progs.link_to_pod);
 		int in = bpf_program__fd(weir->progs.uplink_in);
 		int out = bpf_program__fd(weir->progs.uplink_out);
-		int socket_in = bpf_program__fd(weir->progs.udp_ingress);
-		int socket_out = bpf_program__fd(weir->progs.udp_egress);
+		int socket_in = bpf_program__fd(weir->progs.socket_ingress);
+		int socket_out = bpf_program__fd(weir->progs.socket_egress);
 		struct measured cases[] = {
 			{ "null", bpf_program__fd(own->progs.null), &tcp, { 0 } },
 			{ "naive-established", bpf_program__fd(own->progs.naive), &tcp, { 0 } },
