@@ -20,7 +20,8 @@ enum weir_loss {
 	WEIR_LOSS_STORAGE_FAILED,    /* kernel: no memory to remember a UDP socket's owner */
 	WEIR_LOSS_TCP_TABLE_FULL,    /* kernel: a connection the TCP map had no room for */
 	WEIR_LOSS_UDP_TABLE_FULL,    /* kernel: a datagram of a flow the UDP map had no room for */
-	WEIR_LOSS_DROP_TABLE_FULL,   /* kernel: a dropped packet the map of drops had no room for */
+	WEIR_LOSS_DROP_TABLE_FULL,   /* kernel: a dropped packet or an ICMP error for which the
+				      * maps of these had no room */
 	WEIR_LOSS_LINK_TABLE_FULL,   /* kernel: a packet of a connection without a socket here that
 				      * the map of those had no room for */
 	WEIR_LOSS_DNS_NO_ROOM,       /* kernel: a DNS message while half of the ring was full */

@@ -91,7 +91,7 @@ __noinline int icmp_name_syn(struct weir_ev_drop_key *key, __u32 seq)
 /* Of a kind that connections are followed of, and with what tells them apart. */
 static __always_inline bool is_followed(const struct packet *packet)
 {
-	if (packet->flags & PACKET_FRAGMENT)
+	if (packet->flags & (PACKET_FRAGMENT | PACKET_ROUTED))
 		return false;
 	switch (packet->protocol) {
 	case IPPROTO_TCP:

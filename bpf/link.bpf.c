@@ -499,10 +499,12 @@ __noinline int link_parse_inside(struct __sk_buff *skb, const struct packet *out
 	return r ? r : packet_parse_skb(skb, &scope, ret);
 }
 
-static __always_inline void uplink_seen(struct __sk_buff *skb, const struct packet *packet, bool out)
+static __always_inline void uplink_seen(struct __sk_buff *skb, const struct packet *packet,
+					bool out)
 {
 	if (packet->flags & PACKET_ICMP_ERROR)
-		icmp_error_seen(skb, packet, out ? WEIR_EV_ICMP_UPLINK_OUT : WEIR_EV_ICMP_UPLINK_IN);
+		icmp_error_seen(skb, packet,
+				out ? WEIR_EV_ICMP_UPLINK_OUT : WEIR_EV_ICMP_UPLINK_IN);
 	else if (out)
 		handshake(packet, CONN_SYN_OUT, 0);
 	else

@@ -98,8 +98,9 @@ struct weir_correlate_stats {
 	uint64_t pending;    /* held; not in a record yet */
 	uint64_t absorbed;   /* of @delivered: of ends whose connection had its CLOSED record, and
 			      * of TCP sockets that are still connecting */
-	uint64_t unmatched;  /* of @delivered: drops of established TCP, and ICMP errors of any
-			      * kind, of connections not known here */
+	uint64_t unmatched;  /* of @delivered: drops of established TCP not known here */
+	uint64_t icmp_unmatched;  /* likewise: ICMP errors, of a kind at a place, of whatever
+				   * protocol they speak */
 	uint64_t evicted;    /* connections, or what was dropped of one, that had to make room */
 	uint64_t joined;     /* connections whose second end was found */
 	uint64_t collisions; /* ends kept apart although their key was taken */
@@ -140,7 +141,7 @@ int weir_correlate_input(struct weir_correlate *corr, const struct weir_flow_inp
  * later has another id than its notices.
  *
  * What an ICMP error spoke of is found in the same way, and said by the next record, without a verdict
- * of its own. It makes no NOTICE: of a connection that is not known it is counted as unmatched, of one
+ * of its own. It makes no NOTICE: of a connection that is not known it is counted as icmp_unmatched, of one
  * that still connects its CLOSED record says it.
  *
  * Shape:  16,384 connections at most; the one of which nothing was dropped for longest makes room,

@@ -219,7 +219,7 @@ static void add_icmp(struct weir_correlate *corr, uint32_t index, const struct w
 {
 	struct weir_dropped *item = weir_dropped_at(&corr->dropped, index);
 
-	if (!item->flow.drop.packets)
+	if (!item->waits || !item->flow.drop.packets)
 		weir_dropped_touch(&corr->dropped, index, now_ns);
 	weir_icmp_count(&item->flow.icmp, &item->icmp, &in->icmp, in->icmp_at, in->packets,
 			in->time_ns);
@@ -332,7 +332,7 @@ int weir_correlate_drop(struct weir_correlate *corr, const struct weir_drop_inpu
 	place.conn = find(corr, in, &place.index);
 	id = place.conn ? place.conn->id : id_of(corr, in);
 	if (speaks_of_none(&place, in)) {
-		corr->stats.unmatched += in->packets > 0;
+		corr->stats.icmp_unmatched += in->packets > 0;
 		count_delivered(corr);
 	} else if (in->packets) {
 		r = remember(corr, id, in, now_ns, &index);

@@ -81,11 +81,19 @@ static void look_up(struct weir_correlate *corr, uint32_t index, uint64_t now_ns
 	}
 }
 
-static void give_up(struct weir_correlate *corr)
+static void count_unmatched(struct weir_correlate *corr, const struct weir_drop_input *in)
+{
+	if (in->icmp.type)
+		corr->stats.icmp_unmatched++;
+	else
+		corr->stats.unmatched++;
+}
+
+static void give_up(struct weir_correlate *corr, const struct weir_drop_input *in)
 {
 	corr->stats.pending--;
 	corr->stats.delivered++;
-	corr->stats.unmatched++;
+	count_unmatched(corr, in);
 }
 
 /* Where the packet was seen it may have been translated: then its client knows it by another name. */
@@ -109,7 +117,7 @@ static void keep_unfound(struct weir_correlate *corr)
 			lost->items[kept] = lost->items[i];
 			look_for_sent(corr, &lost->items[kept++].in);
 		} else {
-			give_up(corr);
+			give_up(corr, &lost->items[i].in);
 		}
 	}
 	lost->count = kept;
@@ -158,7 +166,8 @@ void weir_correlate_lose(struct weir_correlate *corr, const struct weir_drop_inp
 	if (!in->packets || lost->count >= room_for(in)) {
 		corr->stats.pending--;
 		corr->stats.delivered++;
-		corr->stats.unmatched += in->packets > 0;
+		if (in->packets)
+			count_unmatched(corr, in);
 		return;
 	}
 	if (!lost->count)
@@ -181,7 +190,7 @@ void weir_correlate_flush_lost(struct weir_correlate *corr, uint64_t now_ns)
 		return;
 	pass(corr, now_ns);
 	while (corr->lost.count) {
-		give_up(corr);
 		corr->lost.count--;
+		give_up(corr, &corr->lost.items[corr->lost.count].in);
 	}
 }

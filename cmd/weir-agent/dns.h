@@ -17,7 +17,7 @@ struct agent;
 struct dns;
 
 struct dns_stats {
-	uint64_t events;     /* dealt with: messages that made a record or are in @bad, parts of streams */
+	uint64_t events;     /* dealt with: a record was made, it is in @bad, or part of a stream */
 	uint64_t queries;
 	uint64_t responses;
 	uint64_t bad;        /* messages that are no DNS */

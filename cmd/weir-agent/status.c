@@ -55,7 +55,7 @@ static void put_accounting(const struct agent *agent, struct weir_buf *out)
 		{ "pending", correlate.pending },
 		{ "connections", correlate.live },
 		{ "evicted", correlate.evicted },
-		{ "unmatched", correlate.unmatched },
+		{ "drops_unmatched", correlate.unmatched },
 	};
 
 	put_members(out, members, COUNT(members));
@@ -112,15 +112,18 @@ static void put_links(const struct agent *agent, struct weir_buf *out)
 {
 	struct weir_links_stats stats;
 	enum weir_tc_hook hook = links_get_stats(agent, &stats);
+	struct weir_correlate_stats correlate;
 	struct weir_capture_stats capture;
 
 	weir_capture_get_stats(agent->capture, &capture);
+	weir_correlate_get_stats(agent->correlate, &correlate);
 	const struct member members[] = {
 		{ "watched", stats.watched },       { "waiting", stats.waiting },
 		{ "failed", stats.failed },         { "failures", stats.failures },
 		{ "namespaces", stats.namespaces }, { "overruns", stats.overruns },
 		{ "bad_messages", stats.bad_messages },
 		{ "bad_packets", capture.bad_packets },
+		{ "icmp_unmatched", correlate.icmp_unmatched },
 	};
 
 	weir_buf_puts(out, ",\"links\":{");

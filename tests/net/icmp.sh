@@ -28,9 +28,11 @@ in_pod() {
 # The kernel sends few errors a second, lest it be used to flood others.
 unlimited() {
 	"$@" sysctl -q -w net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 2> /dev/null
+	# Before Linux 6.12 these are the whole machine's: then the flood is smaller.
 	"$@" sysctl -q -w net.ipv4.icmp_msgs_per_sec=100000 net.ipv4.icmp_msgs_burst=10000 \
-		2> /dev/null || sysctl -q -w net.ipv4.icmp_msgs_per_sec=100000 net.ipv4.icmp_msgs_burst=10000
+		2> /dev/null || flood=40
 }
+flood=500
 
 ip netns add "$outside"
 ip -n "$CLUSTER_ROUTER" link add up0 type veth peer name eth0 netns "$outside"
@@ -84,6 +86,7 @@ cluster_in_router nft -f - <<- NFT
 			udp dport 9001 reject with icmpx type port-unreachable
 			tcp dport 9002 reject with icmpx type admin-prohibited
 			tcp dport 9003 reject with icmpx type no-route
+			udp sport 9070 reject with icmpx type host-unreachable
 		}
 	}
 NFT
@@ -136,10 +139,8 @@ ip -n "$guest.guest" -batch - <<- IP
 IP
 cluster_serve icmp/guest "$TOOLS/l2forward" eth0 tap0
 
-in_outside python3 "$CLUSTER_DIR/router.py" > "$CLUSTER_DIR/router" &
-router=$!
-disown "$router"
-trap 'kill "$router" 2> /dev/null; cluster_end' EXIT
+cluster_tool nsenter --net="/run/netns/$outside" python3 "$CLUSTER_DIR/router.py" > "$CLUSTER_DIR/router"
+disown "$SPAWNED"
 cluster_wait 10 grep -q ready "$CLUSTER_DIR/router"
 
 agent_start --flow-interval 500ms --idle-timeout 2s
@@ -201,6 +202,15 @@ cluster_spawn icmp/client python3 - "$narrow" "$CLUSTER_DIR/end" <<- 'PY'
 	open(sys.argv[2]).read()
 PY
 
+cluster_serve icmp/server python3 - <<- 'PY'
+	import socket
+	s = socket.socket(type=socket.SOCK_DGRAM)
+	s.bind(("", 9070))
+	print("ready", flush=True)
+	while True:
+	    s.sendto(b"x", s.recvfrom(65536)[1])
+PY
+
 traffic send 32001 "$server" 9001
 traffic try 32002 "$server" 9002
 traffic try 32003 "$server" 9003
@@ -223,7 +233,8 @@ traffic try 32022 "$server6" 9010
 traffic send 32023 "$narrow6" 9023 1 1400
 traffic try 32024 "$server6" 9002
 traffic try 32025 2001:db8:21::1 80
-traffic send 32030 "$server" 9001 500
+traffic send 32030 "$server" 9001 "$flood"
+traffic send 32070 "$server" 9070
 traffic guest send 32050 "$server" 9050
 # Nothing on a link says that a guest has given up, until it uses the port again.
 traffic guest try 32051 "$server" 9002
@@ -232,6 +243,7 @@ traffic guest try 32052 203.0.113.66 80
 traffic guest try 32052 203.0.113.66 80
 traffic send 32060 203.0.113.67 80
 traffic try 32061 203.0.113.67 80
+cluster_run host/tool.service python3 "$CLUSTER_DIR/traffic.py" try 32062 203.0.113.67 80
 cluster_run icmp/client python3 - <<- 'PY'
 	import socket
 	s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
@@ -252,7 +264,7 @@ forge() {
 }
 
 cluster_wait 10 agent_is_idle || true
-before=$(agent_status '.unmatched // "0" | tonumber')
+before=$(agent_status '.links.icmp_unmatched // "0" | tonumber')
 bad=$(agent_status '.links.bad_packets // "0" | tonumber')
 # About a packet of nobody's, 192.0.2.1:5 to 192.0.2.2:6 by UDP; the same by TCP; one that is cut; noise.
 forge "$client" 3 1 450000240000000040110000c0000201c000020200050006000c0000
@@ -268,7 +280,7 @@ cluster_wait 10 has_error 32040 || true
 jq -rs '[.[] | .flow | select(.l4.TCP.source_port == 32040 and .connection.icmp_error) |
 	.connection.state] | first // "none"' "$CLUSTER_DIR/records" > "$CLUSTER_DIR/when"
 : > "$CLUSTER_DIR/end"
-settle "$CLUSTER_DIR/records" 32 20
+settle "$CLUSTER_DIR/records" 34 20
 
 # error CAUSE PORT VERDICT END TYPE CODE NAME SENDER COUNT [MTU]: of the CLOSED record from PORT.
 error() {
@@ -311,13 +323,15 @@ row "hop limit exceeded" 32022 DROPPED UNREACHABLE 3 0 TTL_EXCEEDED "$g6" some
 row "too big, IPv6" 32023 DROPPED SOCKET_CLOSED 2 0 PACKET_TOO_BIG "$g6" 1 1280
 row "a SYN rejected by the node, IPv6" 32024 DROPPED UNREACHABLE 1 1 ADMIN_PROHIBITED "$g6" some
 row "unreachable beyond the node, IPv6" 32025 DROPPED UNREACHABLE 1 0 NO_ROUTE "$HOP6" some
-row "500 datagrams rejected by the node" 32030 DROPPED SOCKET_CLOSED 3 3 PORT_UNREACHABLE "$g4" 500
+row "a flood rejected by the node" 32030 DROPPED SOCKET_CLOSED 3 3 PORT_UNREACHABLE "$g4" "$flood"
+row "the answer rejected by the node" 32070 FORWARDED SOCKET_CLOSED 3 1 HOST_UNREACHABLE "$g4" 1
 row "an established connection, too big" 32040 FORWARDED FIN 3 4 FRAGMENTATION_NEEDED "$g4" some 1000
 row "a guest's datagram" 32050 DROPPED IDLE 3 3 PORT_UNREACHABLE "$server" 1 - guest
 row "a guest's SYN rejected by the node" 32051 DROPPED UNKNOWN 3 13 ADMIN_PROHIBITED "$g4" some - guest
 row "a guest's SYN, unreachable beyond the node" 32052 UNKNOWN UNKNOWN 3 1 HOST_UNREACHABLE 203.0.113.65 some - guest
 row "a datagram, no word but the error's" 32060 UNKNOWN SOCKET_CLOSED 3 1 HOST_UNREACHABLE 203.0.113.65 1
 row "a SYN, no word but the error's" 32061 UNKNOWN UNREACHABLE 3 1 HOST_UNREACHABLE 203.0.113.65 some
+row "the SYN of a process of the node" 32062 UNKNOWN UNREACHABLE 3 1 HOST_UNREACHABLE 203.0.113.65 some - -
 
 told_while_it_went_on() {
 	cat "$CLUSTER_DIR/when"
@@ -338,7 +352,7 @@ tap_check "an echo that is unreachable" ping_error
 # Both of the forged ones that can be read, at the uplink and at the client's link, and no record.
 forged() {
 	local now
-	now=$(agent_status '.unmatched // "0" | tonumber')
+	now=$(agent_status '.links.icmp_unmatched // "0" | tonumber')
 	echo "unmatched: $before before, now $now"
 	grep -q '192\.0\.2\.' "$CLUSTER_DIR/records" && return 1
 	[ "$((now - before))" -eq 4 ]

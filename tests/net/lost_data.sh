@@ -75,8 +75,8 @@ flows() {
 }
 
 are_counted() {
-	agent_status .unmatched
-	[ "$(agent_status '.unmatched | tonumber')" -ge 500 ]
+	agent_status .drops_unmatched
+	[ "$(agent_status '.drops_unmatched | tonumber')" -ge 500 ]
 }
 
 tap_check "what a connection loses is on its record" loser_tells

@@ -105,7 +105,7 @@ static void connect_that_fails_says_it_at_its_end_without_a_verdict(void **state
 	assert_int_equal(weirt_last(&bench)->verdict, WEIR_VERDICT_UNKNOWN);
 	assert_int_equal(weirt_last(&bench)->end_reason, WEIR_END_UNREACHABLE);
 	assert_int_equal(weirt_last(&bench)->drop.packets, 0);
-	assert_int_equal(weirt_stats(&bench).unmatched, 0);
+	assert_int_equal(weirt_stats(&bench).icmp_unmatched, 0);
 	weirt_bench_done(&bench);
 }
 
@@ -255,7 +255,7 @@ static void established_connection_is_found_behind_a_masquerade(void **state)
 	weirt_wait(&bench, WEIRT_MS(600));
 	weirt_settle(&bench);
 	assert_error(weirt_last(&bench), 2);
-	assert_int_equal(weirt_stats(&bench).unmatched, 0);
+	assert_int_equal(weirt_stats(&bench).icmp_unmatched, 0);
 	weirt_bench_done(&bench);
 	weir_nat_free(&nat);
 }
@@ -283,7 +283,7 @@ static void error_of_no_known_connection_is_counted_and_no_record(void **state)
 	weirt_settle(&bench);
 	assert_string_equal(weirt_states(&bench), "O");
 	assert_error(weirt_last(&bench), 0);
-	assert_int_equal(weirt_stats(&bench).unmatched, 4);
+	assert_int_equal(weirt_stats(&bench).icmp_unmatched, 4);
 	weirt_bench_done(&bench);
 }
 
@@ -300,7 +300,7 @@ static void flood_of_unknown_ones_leaves_room_for_drops(void **state)
 		in.source = weirt_addr(10, 9, (uint8_t)(i >> 8), (uint8_t)i);
 		tell(&bench, in);
 	}
-	assert_int_equal(weirt_stats(&bench).unmatched, 2 * WAITING_MAX);
+	assert_int_equal(weirt_stats(&bench).icmp_unmatched, 2 * WAITING_MAX);
 	drop = error(&bench, IPPROTO_TCP, 1);
 	drop.icmp = (struct weir_icmp_error){ 0 };
 	tell(&bench, drop);
@@ -309,7 +309,7 @@ static void flood_of_unknown_ones_leaves_room_for_drops(void **state)
 	weirt_settle(&bench);
 	assert_int_equal(weirt_last(&bench)->drop.packets, 1);
 	assert_error(weirt_last(&bench), 0);
-	assert_int_equal(weirt_stats(&bench).unmatched, 3 * WAITING_MAX);
+	assert_int_equal(weirt_stats(&bench).icmp_unmatched, 3 * WAITING_MAX);
 	weirt_bench_done(&bench);
 }
 
