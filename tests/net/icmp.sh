@@ -223,6 +223,8 @@ traffic send 32009 203.0.113.1 9009
 traffic try 32010 203.0.113.1 80
 traffic try 32011 203.0.113.17 80
 traffic send 32012 "$FAR" 9012
+# A kernel sends five such errors to one address, and then one in a second.
+sleep 3
 traffic try 32013 198.19.0.50 80
 traffic send 32014 198.19.0.50 80
 traffic try 32015 203.0.113.100 9011
@@ -310,12 +312,12 @@ row "TTL exceeded at the node" 32006 DROPPED UNREACHABLE 11 0 TTL_EXCEEDED "$g4"
 row "nobody has the address" 32007 DROPPED UNREACHABLE 3 1 HOST_UNREACHABLE "$g4" some
 row "too big" 32008 DROPPED SOCKET_CLOSED 3 4 FRAGMENTATION_NEEDED "$g4" 1 1000
 row "unreachable beyond the node, a datagram" 32009 DROPPED SOCKET_CLOSED 3 1 HOST_UNREACHABLE "$HOP" 1
-row "unreachable beyond the node" 32010 UNKNOWN UNREACHABLE 3 1 HOST_UNREACHABLE "$HOP" some
-row "prohibited beyond the node" 32011 UNKNOWN UNREACHABLE 3 13 ADMIN_PROHIBITED "$HOP" some
+row "unreachable beyond the node" 32010 DROPPED UNREACHABLE 3 1 HOST_UNREACHABLE "$HOP" some
+row "prohibited beyond the node" 32011 DROPPED UNREACHABLE 3 13 ADMIN_PROHIBITED "$HOP" some
 row "no listener beyond the node, a datagram" 32012 DROPPED SOCKET_CLOSED 3 3 PORT_UNREACHABLE "$FAR" 1
-row "unreachable beyond the node, by a Service" 32013 UNKNOWN UNREACHABLE 3 1 HOST_UNREACHABLE "$HOP" some
+row "unreachable beyond the node, by a Service" 32013 DROPPED UNREACHABLE 3 1 HOST_UNREACHABLE "$HOP" some
 row "the same, a datagram" 32014 DROPPED SOCKET_CLOSED 3 1 HOST_UNREACHABLE "$HOP" 1
-row "TTL exceeded beyond the node" 32015 UNKNOWN UNREACHABLE 11 0 TTL_EXCEEDED "$HOP" some
+row "TTL exceeded beyond the node" 32015 DROPPED UNREACHABLE 11 0 TTL_EXCEEDED "$HOP" some
 row "TTL exceeded beyond the node, a datagram" 32016 DROPPED SOCKET_CLOSED 11 0 TTL_EXCEEDED "$HOP" 1
 row "no listener, an IPv6 datagram" 32020 DROPPED SOCKET_CLOSED 1 4 PORT_UNREACHABLE "$server6" 1
 row "hop limit exceeded, a datagram" 32021 DROPPED SOCKET_CLOSED 3 0 TTL_EXCEEDED "$g6" 1
