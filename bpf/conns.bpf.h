@@ -42,7 +42,8 @@ struct tcp_conn {
 	__u32 netns;
 	__u32 isn_local;
 	__u32 isn_remote;
-	__u32 icmp_error;      /* latest errno that an ICMP message stood for while connecting */
+	/* While connecting: latest errno that an ICMP message stood for; ETIMEDOUT, when the kernel gave up. */
+	__u32 connect_error;
 	__u32 zero_windows_tx; /* see bpf/window.bpf.h */
 	__u32 zero_windows_rx;
 	__u32 reported_zero_windows;  /* both, as of the last sweep row */

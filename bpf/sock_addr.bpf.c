@@ -190,13 +190,34 @@ static __always_inline void udp_released(struct udp_socket *socket)
 	bpf_map_delete_elem(&udp_flows, &key);
 }
 
+/* Has sent as many SYNs as it may (tcp_write_timeout()). */
+static __always_inline bool has_given_up(const struct tcp_conn *conn)
+{
+	struct inet_connection_sock *icsk = (struct inet_connection_sock *)conn->sock;
+	__u8 retries = BPF_CORE_READ(icsk, icsk_syn_retries);
+
+	if (!retries)
+		retries = BPF_CORE_READ(icsk, icsk_inet.sk.__sk_common.skc_net.net,
+					ipv4.sysctl_tcp_syn_retries);
+	return BPF_CORE_READ(icsk, icsk_retransmits) >= retries;
+}
+
+/*
+ * Before its process closed it, the kernel had closed it, and no other program told its end: some do
+ * not run in the context of every task. That it gave up can still be seen.
+ */
 static __always_inline void tcp_released(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct tcp_conn *conn = tcp_conn_lookup(cookie);
 
-	if (conn && !conn->flags)
+	if (!conn)
+		return;
+	if (!conn->flags)
 		tell_unfinished(cookie);
+	else if (!(conn->flags & (CONN_ESTABLISHED | CONN_RESET_RECEIVED)) &&
+		 !conn->connect_error && has_given_up(conn))
+		conn->connect_error = ERR_ETIMEDOUT;
 }
 
 /* In any other state TCP tells the end by itself. */

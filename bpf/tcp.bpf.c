@@ -127,7 +127,7 @@ int BPF_PROG(tcp_error_reported, struct sock *sk)
 		return 0;
 	conn = tcp_conn_lookup(cookie);
 	if (conn)
-		conn->icmp_error = latest_icmp_error(sk);
+		conn->connect_error = latest_icmp_error(sk);
 	return 0;
 }
 

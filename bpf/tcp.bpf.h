@@ -236,7 +236,7 @@ static __always_inline __u8 failed_connect_reason(const struct tcp_conn *conn, i
 {
 	if (conn->flags & CONN_RESET_RECEIVED)
 		return WEIR_EV_END_REFUSED;
-	switch (err ? err : (int)conn->icmp_error) {
+	switch (err ? err : (int)conn->connect_error) {
 	case ERR_ECONNREFUSED:
 		return WEIR_EV_END_REFUSED;
 	case ERR_ETIMEDOUT:

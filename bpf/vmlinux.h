@@ -98,6 +98,7 @@ struct sock_cgroup_data {
 
 struct netns_ipv4 {
 	__u8 sysctl_tcp_syncookies;
+	__u8 sysctl_tcp_syn_retries;
 };
 
 struct net {
@@ -168,6 +169,8 @@ struct request_sock_queue {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	struct request_sock_queue icsk_accept_queue;
+	__u8 icsk_retransmits;
+	__u8 icsk_syn_retries;
 };
 
 struct minmax_sample {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP: who listens, and ends that come in unusual ways. */
+#include <netinet/tcp.h>
 #include <sys/wait.h>
 
+#include "bpf/capture_internal.h"
 #include "tests/bpf/world.h"
 
 static void drain(struct world *w)
@@ -72,6 +74,44 @@ static void tcp_reset_whose_error_was_taken_told_as_rst(void **state)
 			 WEIR_END_RST);
 	close(p.client);
 	assert_int_equal(count_closes(w, WEIR_ROLE_CLIENT, p.port), 1);
+	close(p.listener);
+	weir_capture_free(&w->capture);
+}
+
+/* As if the kernel had not run it, which it does not in the context of every task. */
+static void take_away(struct bpf_link **link)
+{
+	(void)bpf_link__destroy(*link);
+	*link = NULL;
+}
+
+static void tcp_timeout_that_was_not_reported_told_as_timeout(void **state)
+{
+	int once = 1, err = 0, filler = make_socket(SOCK_STREAM);
+	struct pollfd pfd = { .events = POLLOUT };
+	struct world *w = *state;
+	socklen_t len = sizeof(err);
+	struct pair p;
+
+	capture_start(w);
+	take_away(&w->capture->skel->links.tcp_error_reported);
+	p = pair_open(0);
+	/* With that one nobody accepts, the queue is full: SYNs stay without an answer. */
+	assert_int_equal(connect_loopback(filler, p.port), 0);
+	close(p.client);
+	(void)wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port);
+	w->n_inputs = 0;
+	pfd.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(pfd.fd, IPPROTO_TCP, TCP_SYNCNT, &once, sizeof(once)), 0);
+	assert_int_equal(connect_loopback(pfd.fd, p.port), -1);
+	assert_int_equal(poll(&pfd, 1, 20000), 1);
+	assert_int_equal(getsockopt(pfd.fd, SOL_SOCKET, SO_ERROR, &err, &len), 0);
+	assert_int_equal(err, ETIMEDOUT);
+	close(pfd.fd);
+	assert_int_equal(wait_input(w, WEIR_INPUT_CLOSE, WEIR_ROLE_CLIENT, p.port)->end_reason,
+			 WEIR_END_TIMEOUT);
+	close(filler);
+	close(p.server);
 	close(p.listener);
 	weir_capture_free(&w->capture);
 }
@@ -302,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_disconnected_socket_told_as_rst_exact),
 		cmocka_unit_test(tcp_reset_whose_error_was_taken_told_as_rst),
+		cmocka_unit_test(tcp_timeout_that_was_not_reported_told_as_timeout),
 		cmocka_unit_test(tcp_finished_but_held_told_once_by_sweep),
 		cmocka_unit_test(tcp_wiped_socket_never_invents_bytes),
 		cmocka_unit_test(tcp_finished_then_closed_told_once),
