@@ -7,13 +7,15 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/cluster.sh"
 . "$(dirname "$0")/../lib/agent.sh"
+. "$(dirname "$0")/../lib/guest.sh"
 
 [ "$(id -u)" -eq 0 ] || tap_skip_all "needs root"
 cluster_start
 cluster_pod icmp client
 cluster_pod icmp server
 cluster_pod icmp narrow
-cluster_pod icmp guest
+# A virtual machine's: the node has no socket of its.
+vm_pod guest
 cluster_host tool.service
 HOP=198.19.200.2 HOP6=2001:db8:c8::2  # the first router beyond the node
 FAR=203.0.113.200                     # a host behind it
@@ -123,22 +125,6 @@ cat > "$CLUSTER_DIR/router.py" <<- 'PY'
 	    os.write(tun, summed(head + bytes([203, 0, 113, 65]) + packet[12:16], 10) + icmp)
 PY
 
-# The guest of a virtual machine: the node has no socket of its.
-guest=${POD_NETNS[icmp/guest]}
-mac=$(ip -n "$guest" -j link show dev eth0 | jq -r '.[0].address')
-ip -n "$guest" address flush dev eth0
-ip netns add "$guest.guest"
-ip -n "$guest" link add tap0 type veth peer name eth0 address "$mac" netns "$guest.guest"
-ip -n "$guest" link set eth0 address 02:00:00:00:00:01
-ip -n "$guest" link set tap0 up
-ip -n "$guest.guest" -batch - <<- IP
-	link set lo up
-	addr add ${POD_IP4[icmp/guest]}/32 dev eth0
-	link set eth0 up
-	route add default via $CLUSTER_GATEWAY4 dev eth0 onlink
-IP
-cluster_serve icmp/guest "$TOOLS/l2forward" eth0 tap0
-
 cluster_tool nsenter --net="/run/netns/$outside" python3 "$CLUSTER_DIR/router.py" > "$CLUSTER_DIR/router"
 disown "$SPAWNED"
 cluster_wait 10 grep -q ready "$CLUSTER_DIR/router"
@@ -177,8 +163,7 @@ cat > "$CLUSTER_DIR/traffic.py" <<- 'PY'
 PY
 traffic() {
 	if [ "$1" = guest ]; then
-		(echo 0 > "$CLUSTER_TOP/tools/cgroup.procs" &&
-			exec nsenter --net="/run/netns/$guest.guest" python3 "$CLUSTER_DIR/traffic.py" "${@:2}")
+		in_guest guest python3 "$CLUSTER_DIR/traffic.py" "${@:2}"
 	else
 		cluster_run icmp/client python3 "$CLUSTER_DIR/traffic.py" "$@"
 	fi
